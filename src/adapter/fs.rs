@@ -1,0 +1,205 @@
+//! Files on disk: bounded reads, and writes that are whole or absent.
+#![expect(clippy::disallowed_methods, reason = "this is where files are read and written")]
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use crate::model::{Digest, Hasher};
+use crate::port::{Entry, EntryKind, Files, FilesError};
+
+/// Read buffer; larger ones leave the second-level cache and hash more slowly.
+const BUFFER: usize = 128 << 10;
+
+/// A directory on disk as [`Files`].
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// A view of a directory. Whether it exists shows when something is read.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn resolve(&self, path: &Path) -> Result<PathBuf, FilesError> {
+        let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if inside {
+            Ok(self.root.join(path))
+        } else {
+            Err(FilesError::NotAFile { path: self.root.join(path) })
+        }
+    }
+
+    fn file(&self, path: &Path) -> Result<File, FilesError> {
+        open(&self.resolve(path)?)
+    }
+}
+
+impl Files for Directory {
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FilesError> {
+        read(&self.resolve(path)?, limit)
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn Read + Send>, FilesError> {
+        Ok(Box::new(self.file(path)?))
+    }
+
+    fn digest(&self, path: &Path) -> Result<(Digest, u64), FilesError> {
+        let full = self.resolve(path)?;
+        let mut file = open(&full)?;
+        digest_reader(&mut file).map_err(|source| FilesError::io("read", &full, source))
+    }
+
+    fn list(&self, directory: &Path) -> Result<Vec<Entry>, FilesError> {
+        let full = self.resolve(directory)?;
+        let failed = |source| FilesError::io("list", &full, source);
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&full).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let metadata = fs::symlink_metadata(entry.path()).map_err(failed)?;
+            let kind = if metadata.is_file() {
+                EntryKind::File
+            } else if metadata.is_dir() {
+                EntryKind::Directory
+            } else {
+                EntryKind::Other
+            };
+            let size = if kind == EntryKind::File { metadata.len() } else { 0 };
+            entries.push(Entry { name: entry.file_name().to_string_lossy().into_owned(), kind, size });
+        }
+        entries.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(entries)
+    }
+}
+
+fn open(path: &Path) -> Result<File, FilesError> {
+    let failed = |source| FilesError::io("read", path, source);
+    let metadata = fs::symlink_metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(FilesError::NotAFile { path: path.to_owned() });
+    }
+    File::open(path).map_err(failed)
+}
+
+/// The whole content of a file, at most `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FilesError> {
+    let file = open(path)?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| FilesError::io("read", path, source))?;
+    if bytes.len() as u64 > limit {
+        return Err(FilesError::TooLarge { path: path.to_owned(), limit });
+    }
+    Ok(bytes)
+}
+
+/// Digest and length of a stream, in one pass.
+pub fn digest_reader(reader: &mut dyn Read) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(read) => hasher.update(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Writes a file whole or not at all: a temporary file in the same directory, synced, then renamed over the name.
+/// Missing parent directories are created.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
+    write_atomic_mode(path, bytes, 0o644)
+}
+
+/// [`write_atomic`] with a mode, for keys and executables.
+pub fn write_atomic_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FilesError> {
+    let failed = |source| FilesError::io("write", path, source);
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_dir(parent)?;
+    let mut file = temporary_in(parent).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    finish(file, path, mode).map_err(failed)
+}
+
+/// Creates a directory and its parents.
+pub fn create_dir(path: &Path) -> Result<(), FilesError> {
+    fs::create_dir_all(path).map_err(|source| FilesError::io("create", path, source))
+}
+
+/// The prefix of every temporary file, so that a later run can tell what a killed one left.
+pub const TEMPORARY_PREFIX: &str = ".kyklos-release-";
+
+/// A temporary file beside its later name.
+pub(crate) fn temporary_in(directory: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(directory)
+}
+
+/// Gives a finished temporary file its name.
+pub(crate) fn finish(file: tempfile::NamedTempFile, path: &Path, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Removes what a killed run left in a directory. Names that do not carry our prefix are never touched.
+pub fn remove_left_overs(directory: &Path) -> Result<(), FilesError> {
+    let failed = |source| FilesError::io("remove", directory, source);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything has this name.
+pub fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_within_the_limit_and_inside_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        write_atomic(&dir.path().join("a/b.txt"), b"12345").unwrap();
+        let files = Directory::new(dir.path());
+        assert_eq!(files.read(Path::new("a/b.txt"), 5).unwrap(), b"12345");
+        assert!(matches!(files.read(Path::new("a/b.txt"), 4), Err(FilesError::TooLarge { limit: 4, .. })));
+        assert!(matches!(files.read(Path::new("../x"), 4), Err(FilesError::NotAFile { .. })));
+        assert!(matches!(files.read(Path::new("c"), 4), Err(FilesError::Missing { .. })));
+        let names: Vec<_> = files.list(Path::new("a")).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, ["b.txt"]);
+    }
+}

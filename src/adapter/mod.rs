@@ -1,0 +1,3 @@
+//! Floor 4: the world. The only place with files, network, processes and environment.
+
+pub mod fs;

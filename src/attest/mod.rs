@@ -1,0 +1,1 @@
+//! Floor 2: checksums, statements and signatures over `port::trust`.

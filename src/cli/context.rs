@@ -1,0 +1,154 @@
+//! What a command gets from the world: built once, from the command line and the environment.
+#![expect(clippy::disallowed_methods, reason = "this is where time, randomness and the environment come in")]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::error::CliError;
+use super::{Format, GlobalArgs};
+use crate::adapter::fs;
+use crate::diag::{Hint as _, Kind};
+use crate::port::FilesError;
+use crate::ui::{Loudness, Printer};
+
+/// The world as a command sees it.
+pub(crate) struct Context {
+    /// The directory given with `-C`, or the one the process stands in. Absolute.
+    pub(crate) directory: PathBuf,
+    /// The format of the answer.
+    pub(crate) format: Format,
+    /// Where the answer goes; `None` = stdout.
+    pub(crate) output: Option<PathBuf>,
+    /// `--config`, when given.
+    pub(crate) config: Option<PathBuf>,
+    /// Talks to the user.
+    pub(crate) printer: Printer,
+    /// The time the process started.
+    pub(crate) now: Timestamp,
+    environment: BTreeMap<String, String>,
+}
+
+impl Context {
+    /// Reads the environment once.
+    pub(crate) fn new(global: &GlobalArgs) -> Result<Self, CliError> {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let loudness = match (global.quiet, global.verbose) {
+            (true, _) => Loudness::Quiet,
+            (false, true) => Loudness::Verbose,
+            (false, false) => Loudness::Normal,
+        };
+        let printer = Printer::new(loudness, global.color, &|name| environment.get(name).cloned());
+        let here =
+            std::env::current_dir().map_err(|source| FilesError::io("read", Path::new("."), source))?;
+        let directory =
+            global.directory.as_ref().map_or_else(|| here.clone(), |directory| here.join(directory));
+        let directory =
+            std::fs::canonicalize(&directory).map_err(|source| FilesError::io("read", &directory, source))?;
+        Ok(Self {
+            directory,
+            format: global.format,
+            output: global.output.clone().filter(|path| path.as_os_str() != "-"),
+            config: global.config.clone(),
+            printer,
+            now: Timestamp::now(),
+            environment,
+        })
+    }
+
+    /// A variable of the environment; empty counts as unset.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A path from the command line, seen from `-C`.
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// The content of a file named on the command line.
+    pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, CliError> {
+        Ok(fs::read(&self.path(path), limit)?)
+    }
+
+    /// Sixteen random hexadecimal digits.
+    pub(crate) fn nonce(&self) -> String {
+        use std::hash::{BuildHasher as _, Hasher as _};
+        // RandomState is seeded by the system; uniqueness is needed here, not secrecy.
+        let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+        hasher.write_i128(self.now.as_nanosecond());
+        hasher.write_u32(std::process::id());
+        format!("{:016x}", hasher.finish())
+    }
+
+    /// Runs the asynchronous part of a command. SIGINT and SIGTERM end it between two steps: the future is dropped,
+    /// and what was done stands.
+    pub(crate) fn block_on<T>(
+        &self,
+        future: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| FilesError::io("start", Path::new("the runtime"), source))?;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                answer = future => answer,
+                () = stopped() => Err(CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
+                    .hinted("run the same command again; it goes on where this one stopped")),
+            }
+        })
+    }
+
+    /// Refuses a format the command does not have.
+    pub(crate) fn allow(&self, formats: &[Format]) -> Result<(), CliError> {
+        if formats.contains(&self.format) {
+            return Ok(());
+        }
+        let names: Vec<String> = formats.iter().map(ToString::to_string).collect();
+        Err(CliError::usage("format", format!("this command does not answer in {}", self.format))
+            .fact("expected", names.join(", "))
+            .fact("found", self.format.to_string()))
+    }
+
+    /// Writes the answer where it was asked for, whole or not at all. A closed pipe is no error.
+    pub(crate) fn answer(&self, bytes: &[u8]) -> Result<(), CliError> {
+        match &self.output {
+            Some(path) => Ok(fs::write_atomic(&self.path(path), bytes)?),
+            None => match self.printer.data(bytes) {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    let error = FilesError::io("write", Path::new("standard output"), error);
+                    debug_assert_eq!(error.code(), "file-io");
+                    Err(error.into())
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stopped() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

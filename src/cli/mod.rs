@@ -1,0 +1,216 @@
+//! Floor 5: the command line. One file per command, each with `Args` and `run`.
+
+mod completions;
+mod context;
+mod error;
+mod exit;
+mod man;
+mod schema;
+
+pub use exit::Exit;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use context::Context;
+use error::CliError;
+
+use crate::diag::Diagnostic;
+use crate::render::json::Envelope;
+use crate::ui::{ColorChoice, Loudness, Printer, draw};
+
+/// Takes a tag to a verified, published release, and lets anyone check that release.
+#[derive(Debug, Parser)]
+#[command(name = "kyklos-release", version, max_term_width = 100, after_help = exit::HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct GlobalArgs {
+    /// Run as if started in this directory
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    directory: Option<PathBuf>,
+    /// Configuration file [default: release.yaml, found upwards]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Format of the answer on stdout
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    format: Format,
+    /// Write the answer to a file, whole or not at all; - is stdout
+    #[arg(short, long, value_name = "FILE", global = true)]
+    output: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", global = true)]
+    color: ColorChoice,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say what is being worked on
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+/// Format of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs: `{schema, ok, data, diagnostics}`
+    Json,
+    /// For release pages and step summaries
+    Markdown,
+    /// For code scanning
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Sarif => "sarif",
+            Self::Github => "github",
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the script that completes commands in a shell
+    Completions(completions::Args),
+    /// Write the manual pages into a directory
+    Man(man::Args),
+    /// Print the JSON Schema of an answer, or list them
+    Schema(schema::Args),
+}
+
+impl Command {
+    fn run(self, context: &Context) -> Result<Reply, CliError> {
+        match self {
+            Self::Completions(args) => completions::run(context, &args),
+            Self::Man(args) => man::run(context, &args),
+            Self::Schema(args) => schema::run(context, &args),
+        }
+    }
+}
+
+/// The answer of a command.
+struct Reply {
+    /// `kyklos-release/<name>/v1`.
+    schema: &'static str,
+    /// The answer for programs.
+    data: serde_json::Value,
+    /// The answer in every other format, written to stdout as it is.
+    text: Vec<u8>,
+    /// Findings, for the JSON answer; a command has them in its text as well.
+    diagnostics: Vec<Diagnostic>,
+    /// How the process ends.
+    exit: Exit,
+}
+
+impl Reply {
+    /// An answer that says yes.
+    fn done(schema: &'static str, data: &impl Serialize, text: impl Into<Vec<u8>>) -> Result<Self, CliError> {
+        let data = serde_json::to_value(data).map_err(|error| {
+            CliError::new(
+                crate::diag::Kind::Internal,
+                "json",
+                format!("the answer has no JSON form: {error}"),
+            )
+        })?;
+        Ok(Self { schema, data, text: text.into(), diagnostics: Vec::new(), exit: Exit::Done })
+    }
+}
+
+/// Parses the command line, runs the command, writes the answer.
+pub fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the command line comes in here")]
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    run(&arguments).into()
+}
+
+fn run(arguments: &[OsString]) -> Exit {
+    let matches = match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return refuse(arguments, &error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(arguments, &error),
+    };
+    let context = match Context::new(&cli.global) {
+        Ok(context) => context,
+        Err(error) => return fail(&plain_printer(), cli.global.format, &error),
+    };
+    match cli.command.run(&context).and_then(|reply| answer(&context, reply)) {
+        Ok(exit) => exit,
+        Err(error) => fail(&context.printer, context.format, &error),
+    }
+}
+
+/// Help and version go to stdout; a wrong command line is told in the words of the parser, or as JSON where that was
+/// asked for.
+fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // A closed pipe is no error.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let json = arguments.iter().any(|argument| argument == "--format=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
+    if json {
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        return fail(&plain_printer(), Format::Json, &CliError::usage("usage", message));
+    }
+    let _ = error.print();
+    Exit::Usage
+}
+
+fn plain_printer() -> Printer {
+    Printer::new(Loudness::Normal, ColorChoice::Auto, &|_| None)
+}
+
+fn answer(context: &Context, reply: Reply) -> Result<Exit, CliError> {
+    let Reply { schema, data, text, diagnostics, exit } = reply;
+    if context.format == Format::Json {
+        context.answer(&envelope(schema, exit == Exit::Done, Some(data), diagnostics))?;
+    } else {
+        context.answer(&text)?;
+    }
+    Ok(exit)
+}
+
+fn fail(printer: &Printer, format: Format, error: &CliError) -> Exit {
+    if format == Format::Json {
+        // stdout may be the very thing that failed.
+        let _ = printer.data(&envelope("kyklos-release/error/v1", false, None, vec![error.diagnostic()]));
+    }
+    printer.block(&draw(error.problem()));
+    error.exit()
+}
+
+fn envelope(
+    schema: &str,
+    ok: bool,
+    data: Option<serde_json::Value>,
+    diagnostics: Vec<Diagnostic>,
+) -> Vec<u8> {
+    let envelope = Envelope { schema: schema.to_owned(), ok, data, diagnostics };
+    let mut bytes = serde_json::to_vec_pretty(&envelope).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}

@@ -1,0 +1,1 @@
+//! Floor 1: `release.yaml`: as written, then as meant. Knows no gate.

@@ -1,0 +1,1 @@
+//! Floor 3: facts with digest, origin, commit and time.

@@ -1,0 +1,89 @@
+//! `release-manifest.json`: canonical JSON of a [`ReleaseManifest`].
+
+use super::canonical::{self, CanonicalError};
+use crate::diag::{Hint, Kind};
+use crate::model::{Digest, ReleaseManifest, Rid};
+
+/// The largest manifest that is read: 1,000 assets and as many images fit several times.
+pub const MAX_BYTES: u64 = 4 << 20;
+
+/// The bytes of the asset and the identity they give.
+pub fn encode(manifest: &ReleaseManifest) -> Result<(Vec<u8>, Rid), CanonicalError> {
+    let bytes = canonical::to_vec(manifest)?;
+    let rid = Rid(Digest::of(&bytes));
+    Ok((bytes, rid))
+}
+
+/// Reads the asset. Bytes that are not the canonical form of what they say are refused, so that one release has one
+/// identity.
+pub fn decode(bytes: &[u8]) -> Result<(ReleaseManifest, Rid), ReleaseManifestError> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ReleaseManifestError::TooLarge { found: bytes.len() });
+    }
+    let manifest: ReleaseManifest = serde_json::from_slice(bytes).map_err(ReleaseManifestError::Json)?;
+    if manifest.schema != ReleaseManifest::SCHEMA {
+        return Err(ReleaseManifestError::Schema { found: manifest.schema });
+    }
+    if let Some(pair) = manifest.assets.windows(2).find(|pair| pair[0].name >= pair[1].name) {
+        return Err(ReleaseManifestError::Order { found: pair[1].name.to_string() });
+    }
+    if manifest.assets.iter().any(|asset| asset.name.as_str() == ReleaseManifest::ASSET) {
+        return Err(ReleaseManifestError::Order { found: ReleaseManifest::ASSET.to_owned() });
+    }
+    let (canonical, rid) = encode(&manifest).map_err(|_| ReleaseManifestError::NotCanonical)?;
+    if canonical != bytes {
+        return Err(ReleaseManifestError::NotCanonical);
+    }
+    Ok((manifest, rid))
+}
+
+/// Why bytes are not a release manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseManifestError {
+    /// Too many bytes.
+    #[error("the release manifest has {found} bytes, at most {MAX_BYTES} are read")]
+    TooLarge {
+        /// Bytes.
+        found: usize,
+    },
+    /// Not JSON, or not the fields of a manifest.
+    #[error("the release manifest cannot be read")]
+    Json(#[source] serde_json::Error),
+    /// A version this tool does not know.
+    #[error(
+        "the release manifest is of schema `{found}`, this version of the tool reads {}",
+        ReleaseManifest::SCHEMA
+    )]
+    Schema {
+        /// The value found.
+        found: String,
+    },
+    /// Assets are not sorted, doubled, or list the manifest itself.
+    #[error("`{found}` stands where it must not in the assets of the release manifest")]
+    Order {
+        /// The asset.
+        found: String,
+    },
+    /// The same values in other bytes.
+    #[error("the release manifest is not in canonical form")]
+    NotCanonical,
+}
+
+impl Hint for ReleaseManifestError {
+    fn code(&self) -> &'static str {
+        "release-manifest"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Refused
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Schema { .. } => {
+                vec!["use the version of kyklos-release that made it, or a newer one".to_owned()]
+            }
+            Self::TooLarge { .. } | Self::Json(_) | Self::Order { .. } | Self::NotCanonical => Vec::new(),
+        }
+    }
+}

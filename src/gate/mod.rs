@@ -1,0 +1,1 @@
+//! Floor 3: policy and evidence to a verdict. Pure and synchronous.

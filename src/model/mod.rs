@@ -1,0 +1,17 @@
+//! Floor 0: the words of the field. Values without I/O; a newtype can only be built valid.
+
+mod asset;
+mod commit;
+mod digest;
+mod image;
+mod platform;
+mod release;
+mod tag;
+
+pub use asset::{AssetName, InvalidAssetName};
+pub use commit::{Commit, CommitId, InvalidCommitId, Person};
+pub use digest::{Digest, Hasher, InvalidDigest};
+pub use image::{InvalidRepository, InvalidTarget, Repository, Target};
+pub use platform::{InvalidPlatform, Platform};
+pub use release::{ImageEntry, PlatformEntry, ReferrerEntry, ReleaseAsset, ReleaseManifest, Rid};
+pub use tag::{InvalidTag, Tag, TagPattern};

@@ -1,0 +1,1 @@
+//! Floor 3: tag, configuration and repository facts to one release manifest.

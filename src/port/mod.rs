@@ -1,0 +1,16 @@
+//! Floor 1: the only traits that stand for the world. Nothing above knows who answers.
+
+mod files;
+mod forge;
+mod progress;
+mod registry;
+mod trust;
+
+pub use files::{Entry, EntryKind, Files, FilesError};
+pub use forge::{
+    Draft, Forge, ForgeError, LockHead, LockRecord, LockState, Release, ReleaseId, StoredAsset, StoredState,
+    Visibility,
+};
+pub use progress::Progress;
+pub use registry::{BlobReader, Manifest, Registry, RegistryError};
+pub use trust::{Expectation, SignerIdentity, Trust, TrustError, Verified};

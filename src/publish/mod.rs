@@ -1,0 +1,1 @@
+//! Floor 3: observe, diff, one action, read back, until nothing is left.

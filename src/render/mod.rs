@@ -1,0 +1,3 @@
+//! Floor 5: values of the floors below as text, JSON, Markdown. The frozen wire types live in [`json`].
+
+pub mod json;

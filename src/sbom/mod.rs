@@ -1,0 +1,1 @@
+//! Floor 2: what is in the bytes, as a bill of materials.

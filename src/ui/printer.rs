@@ -1,0 +1,134 @@
+//! The only place that writes to stdout and stderr.
+#![expect(clippy::disallowed_methods, reason = "this is where the process talks")]
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::style::{GOOD, WARNING};
+use crate::port::Progress;
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loudness {
+    /// Errors only (`-q`).
+    Quiet,
+    /// Finished steps and warnings.
+    Normal,
+    /// What is being worked on as well (`-v`).
+    Verbose,
+}
+
+/// Whether colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// On terminals, unless `NO_COLOR` is set; `FORCE_COLOR` and `CLICOLOR_FORCE` turn them on elsewhere.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Writes data to stdout and talk to stderr.
+pub struct Printer {
+    loudness: Loudness,
+    color: bool,
+    bar: RefCell<Option<ProgressBar>>,
+    draw_bar: bool,
+}
+
+/// A wait shorter than this is not shown.
+const QUIET_WAIT: Duration = Duration::from_millis(250);
+
+impl Printer {
+    /// A printer. `environment` answers for the variables that decide on colours and progress.
+    pub fn new(
+        loudness: Loudness,
+        choice: ColorChoice,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let set = |name: &str| environment(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let terminal = io::stderr().is_terminal();
+        let color = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if set("NO_COLOR") => false,
+            ColorChoice::Auto if set("FORCE_COLOR") || set("CLICOLOR_FORCE") => true,
+            ColorChoice::Auto => terminal && environment("TERM").as_deref() != Some("dumb"),
+        };
+        let draw_bar = terminal
+            && loudness == Loudness::Normal
+            && !set("CI")
+            && environment("TERM").as_deref() != Some("dumb");
+        Self { loudness, color, bar: RefCell::new(None), draw_bar }
+    }
+
+    /// Writes data to stdout.
+    pub fn data(&self, bytes: &[u8]) -> io::Result<()> {
+        self.clear();
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    /// Writes a block to stderr, whatever the loudness.
+    pub fn block(&self, text: &str) {
+        self.clear();
+        let plain;
+        let text = if self.color {
+            text
+        } else {
+            plain = anstream::adapter::strip_str(text).to_string();
+            &plain
+        };
+        // Nobody is left to tell when stderr is gone.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Writes a line to stderr unless quiet.
+    pub fn note(&self, text: &str) {
+        if self.loudness >= Loudness::Normal {
+            self.block(&format!("{text}\n"));
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = self.bar.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Printer {
+    fn working(&self, on: &str) {
+        if self.loudness == Loudness::Verbose {
+            self.block(&format!("{:>12} {on}\n", "..."));
+        } else if self.draw_bar {
+            let mut slot = self.bar.borrow_mut();
+            let bar = slot.get_or_insert_with(|| {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+                bar.set_style(ProgressStyle::default_spinner());
+                let started = Instant::now();
+                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(30));
+                bar.enable_steady_tick(QUIET_WAIT.saturating_sub(started.elapsed()));
+                bar
+            });
+            bar.set_message(on.to_owned());
+        }
+    }
+
+    fn finished(&self, verb: &str, what: &str) {
+        if self.loudness >= Loudness::Normal {
+            self.block(&format!("{GOOD}{verb:>12}{GOOD:#} {what}\n"));
+        }
+    }
+
+    fn warn(&self, message: &str) {
+        if self.loudness >= Loudness::Normal {
+            self.block(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Runs the binary with a scrubbed environment and shows what it did as one text.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The binary, in a directory, with nothing of the environment but what a test sets.
+pub(crate) struct Kyklos {
+    command: Command,
+}
+
+/// The binary in a directory.
+pub(crate) fn kyklos(directory: &Path) -> Kyklos {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kyklos-release"));
+    command.current_dir(directory).env_clear().env("HOME", directory).env("GIT_CONFIG_NOSYSTEM", "1");
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    Kyklos { command }
+}
+
+impl Kyklos {
+    /// Adds arguments, split at white space.
+    #[must_use]
+    pub(crate) fn args(mut self, line: &str) -> Self {
+        self.command.args(line.split_whitespace());
+        self
+    }
+
+    /// Adds one argument as it is.
+    #[must_use]
+    pub(crate) fn arg(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs it with data on standard input.
+    pub(crate) fn run_with(mut self, stdin: &[u8]) -> Run {
+        use std::io::Write as _;
+        use std::process::Stdio;
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let mut pipe = child.stdin.take().expect("stdin is a pipe");
+        // A command that reads nothing closes the pipe; that is its right.
+        let _ = pipe.write_all(stdin);
+        drop(pipe);
+        Run { output: child.wait_with_output().expect("the binary ends") }
+    }
+
+    /// Runs it.
+    pub(crate) fn run(self) -> Run {
+        self.run_with(b"")
+    }
+}
+
+/// What a run did.
+#[must_use = "look at the exit code and the output"]
+pub(crate) struct Run {
+    output: Output,
+}
+
+impl Run {
+    /// The exit code; a signal is -1.
+    pub(crate) fn code(&self) -> i32 {
+        self.output.status.code().unwrap_or(-1)
+    }
+
+    /// Standard output as text.
+    pub(crate) fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    /// Standard error as text.
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Standard output as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.output.stdout).unwrap_or_else(|error| panic!("{error}\n{}", self.show()))
+    }
+
+    /// Fails the test with the whole output unless the exit code is this one.
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code(), code, "\n{}", self.show());
+        self
+    }
+
+    /// Exit code, standard output and standard error as one text, for a snapshot.
+    pub(crate) fn show(&self) -> String {
+        format!("exit {}\n--- stdout\n{}--- stderr\n{}", self.code(), self.stdout(), self.stderr())
+    }
+}

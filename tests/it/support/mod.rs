@@ -1,0 +1,4 @@
+//! What the tests share: the binary in a clean environment, and real repositories.
+
+pub(crate) mod command;
+pub(crate) mod repository;
