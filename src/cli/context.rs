@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,6 +15,9 @@ use crate::adapter::fs;
 use crate::diag::{Hint as _, Kind};
 use crate::port::FilesError;
 use crate::ui::{Loudness, Printer};
+
+/// How long a job may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The world as a command sees it.
 pub(crate) struct Context {
@@ -85,8 +90,8 @@ impl Context {
         format!("{:016x}", hasher.finish())
     }
 
-    /// Runs the asynchronous part of a command. SIGINT and SIGTERM end it between two steps: the future is dropped,
-    /// and what was done stands.
+    /// Runs the asynchronous part of a command. SIGINT and SIGTERM raise the stop flag, which a job sees between two
+    /// steps; a job that does not end within [`GRACE`] is dropped where it waits.
     pub(crate) fn block_on<T>(
         &self,
         future: impl Future<Output = Result<T, CliError>>,
@@ -95,11 +100,16 @@ impl Context {
             .enable_all()
             .build()
             .map_err(|source| FilesError::io("start", Path::new("the runtime"), source))?;
+        let stop = self.printer.stop_flag();
         runtime.block_on(async {
             tokio::select! {
                 biased;
                 answer = future => answer,
-                () = stopped() => Err(CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
+                () = async {
+                    stopped().await;
+                    stop.store(true, Ordering::Relaxed);
+                    tokio::time::sleep(GRACE).await;
+                } => Err(CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
                     .hinted("run the same command again; it goes on where this one stopped")),
             }
         })

@@ -10,4 +10,7 @@ pub trait Progress {
 
     /// Something the user should know although the job goes on.
     fn warn(&self, message: &str);
+
+    /// Whether somebody asked the job to stop. Asked between two steps.
+    fn stop_requested(&self) -> bool;
 }

@@ -3,7 +3,9 @@
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -38,6 +40,7 @@ pub struct Printer {
     color: bool,
     bar: RefCell<Option<ProgressBar>>,
     draw_bar: bool,
+    stop: Arc<AtomicBool>,
 }
 
 /// A wait shorter than this is not shown.
@@ -63,7 +66,7 @@ impl Printer {
             && loudness == Loudness::Normal
             && !set("CI")
             && environment("TERM").as_deref() != Some("dumb");
-        Self { loudness, color, bar: RefCell::new(None), draw_bar }
+        Self { loudness, color, bar: RefCell::new(None), draw_bar, stop: Arc::default() }
     }
 
     /// Writes data to stdout.
@@ -95,6 +98,11 @@ impl Printer {
         }
     }
 
+    /// Raised when a signal asks the process to stop.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
     fn clear(&self) {
         if let Some(bar) = self.bar.borrow_mut().take() {
             bar.finish_and_clear();
@@ -111,9 +119,8 @@ impl Progress for Printer {
             let bar = slot.get_or_insert_with(|| {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
                 bar.set_style(ProgressStyle::default_spinner());
-                let started = Instant::now();
                 bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(30));
-                bar.enable_steady_tick(QUIET_WAIT.saturating_sub(started.elapsed()));
+                bar.enable_steady_tick(QUIET_WAIT);
                 bar
             });
             bar.set_message(on.to_owned());
@@ -130,5 +137,9 @@ impl Progress for Printer {
         if self.loudness >= Loudness::Normal {
             self.block(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
         }
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
