@@ -184,11 +184,14 @@ impl Forge for DirForge {
             return Ok(None);
         }
         let text = String::from_utf8_lossy(&read(&path)?).into_owned();
-        let tag = text.trim_end_matches('\n').parse().map_err(|error| ForgeError::Invalid {
-            what: path.display().to_string(),
-            reason: format!("{error}"),
-        })?;
-        Ok(Some(tag))
+        let tag: Option<Tag> = text.strip_suffix('\n').and_then(|tag| tag.parse().ok());
+        match tag.filter(|tag| self.release_directory(tag).is_dir()) {
+            Some(tag) => Ok(Some(tag)),
+            None => Err(ForgeError::Invalid {
+                what: path.display().to_string(),
+                reason: "it does not name a published release".to_owned(),
+            }),
+        }
     }
 
     async fn tag_commit(&self, _tag: &Tag) -> Result<Option<CommitId>, ForgeError> {
@@ -374,9 +377,28 @@ fn json<T: Serialize>(value: &T, path: &Path) -> Result<Vec<u8>, ForgeError> {
     Ok(bytes)
 }
 
+/// Reads `release.json`, which is only ever written by [`write_record`]: other bytes are damage, and so is anything
+/// beside it and `assets/`.
 fn read_record(directory: &Path) -> Result<Record, ForgeError> {
     let path = directory.join("release.json");
-    parse(&path, &read(&path)?)
+    let bytes = read(&path)?;
+    let record: Record = parse(&path, &bytes)?;
+    let damaged = |path: &Path, reason: &str| ForgeError::Invalid {
+        what: path.display().to_string(),
+        reason: reason.to_owned(),
+    };
+    if json(&record, &path)? != bytes {
+        return Err(damaged(&path, "it is not in the form in which it was written"));
+    }
+    for entry in fs::read_dir(directory).map_err(|source| io_error("list", directory, source))? {
+        let entry = entry.map_err(|source| io_error("list", directory, source))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !["release.json", "assets"].contains(&name.as_str()) && !name.starts_with(files::TEMPORARY_PREFIX)
+        {
+            return Err(damaged(&entry.path(), "it does not belong to a release"));
+        }
+    }
+    Ok(record)
 }
 
 fn write_record(directory: &Path, record: &Record) -> Result<(), ForgeError> {

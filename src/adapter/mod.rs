@@ -2,3 +2,5 @@
 
 pub mod dir_forge;
 pub mod fs;
+pub mod oci;
+pub mod sigstore;

@@ -1,1 +1,49 @@
 //! Floor 2: checksums, statements and signatures over `port::trust`.
+//!
+//! A release carries three bundles: one over `checksums.txt` (a message signature, for people who check by hand), one
+//! statement over every file with the facts of the release, and one statement over the image.
+
+use serde_json::{Value, json};
+
+use crate::format::checksums::{self, Entry, Style};
+use crate::format::intoto::{Statement, Subject};
+use crate::model::{AssetName, Digest, ImageEntry};
+
+/// The list of files with their digests.
+pub const CHECKSUMS: &str = "checksums.txt";
+/// The signature over [`CHECKSUMS`].
+pub const CHECKSUMS_BUNDLE: &str = "checksums.txt.sigstore.json";
+/// The statement over every file and the facts of the release.
+pub const RELEASE_BUNDLE: &str = "release.sigstore.json";
+/// The statement over the image: the index and every platform manifest.
+pub const IMAGE_BUNDLE: &str = "image.sigstore.json";
+/// What [`RELEASE_BUNDLE`] says: the release manifest without its files and bundles, which are the subjects.
+pub const RELEASE_PREDICATE: &str = "https://github.com/roguepikachu/kyklos-release/release/v1";
+/// What [`IMAGE_BUNDLE`] says: cosign's "this image is mine" (cosign `specs/BUNDLE_SPEC.md`).
+pub const IMAGE_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// `checksums.txt` of files.
+pub fn checksums(files: &[(AssetName, Digest)]) -> String {
+    let entries: Vec<Entry> =
+        files.iter().map(|(name, digest)| Entry { name: name.clone(), digest: *digest }).collect();
+    checksums::write(&entries, Style::Text)
+}
+
+/// The statement over the files of a release. `facts` is the predicate.
+pub fn release_statement(files: &[(AssetName, Digest)], facts: Value) -> Statement {
+    let subjects = files
+        .iter()
+        .map(|(name, digest)| Subject { name: Some(name.to_string()), digest: *digest })
+        .collect();
+    Statement { subjects, predicate_type: RELEASE_PREDICATE.to_owned(), predicate: facts }
+}
+
+/// The statement over an image: the index first, then every platform manifest.
+pub fn image_statement(image: &ImageEntry) -> Statement {
+    let digests = std::iter::once(image.digest).chain(image.platforms.iter().map(|platform| platform.digest));
+    Statement {
+        subjects: digests.map(|digest| Subject { name: None, digest }).collect(),
+        predicate_type: IMAGE_PREDICATE.to_owned(),
+        predicate: json!({}),
+    }
+}

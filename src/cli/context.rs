@@ -1,11 +1,10 @@
 //! What a command gets from the world: built once, from the command line and the environment.
 #![expect(clippy::disallowed_methods, reason = "this is where time, randomness and the environment come in")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -15,9 +14,6 @@ use crate::adapter::fs;
 use crate::diag::{Hint as _, Kind};
 use crate::port::FilesError;
 use crate::ui::{Loudness, Printer};
-
-/// How long a job may take to stop.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// The world as a command sees it.
 pub(crate) struct Context {
@@ -34,6 +30,8 @@ pub(crate) struct Context {
     /// The time the process started.
     pub(crate) now: Timestamp,
     environment: BTreeMap<String, String>,
+    /// Set when a command uses `--output` for what it makes; its answer goes to stdout then.
+    output_taken: Cell<bool>,
 }
 
 impl Context {
@@ -62,6 +60,7 @@ impl Context {
             printer,
             now: Timestamp::now(),
             environment,
+            output_taken: Cell::new(false),
         })
     }
 
@@ -73,6 +72,12 @@ impl Context {
     /// A path from the command line, seen from `-C`.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.directory.join(path)
+    }
+
+    /// `--output` for a command that makes something else than its answer there; the answer goes to stdout then.
+    pub(crate) fn take_output(&self) -> Option<&Path> {
+        self.output_taken.set(true);
+        self.output.as_deref()
     }
 
     /// The content of a file named on the command line.
@@ -90,8 +95,8 @@ impl Context {
         format!("{:016x}", hasher.finish())
     }
 
-    /// Runs the asynchronous part of a command. SIGINT and SIGTERM raise the stop flag, which a job sees between two
-    /// steps; a job that does not end within [`GRACE`] is dropped where it waits.
+    /// Runs the asynchronous part of a command. SIGINT and SIGTERM end it between two steps: the future is dropped,
+    /// and what was done stands.
     pub(crate) fn block_on<T>(
         &self,
         future: impl Future<Output = Result<T, CliError>>,
@@ -100,16 +105,11 @@ impl Context {
             .enable_all()
             .build()
             .map_err(|source| FilesError::io("start", Path::new("the runtime"), source))?;
-        let stop = self.printer.stop_flag();
         runtime.block_on(async {
             tokio::select! {
                 biased;
                 answer = future => answer,
-                () = async {
-                    stopped().await;
-                    stop.store(true, Ordering::Relaxed);
-                    tokio::time::sleep(GRACE).await;
-                } => Err(CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
+                () = stopped() => Err(CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
                     .hinted("run the same command again; it goes on where this one stopped")),
             }
         })
@@ -129,8 +129,8 @@ impl Context {
     /// Writes the answer where it was asked for, whole or not at all. A closed pipe is no error.
     pub(crate) fn answer(&self, bytes: &[u8]) -> Result<(), CliError> {
         match &self.output {
-            Some(path) => Ok(fs::write_atomic(&self.path(path), bytes)?),
-            None => match self.printer.data(bytes) {
+            Some(path) if !self.output_taken.get() => Ok(fs::write_atomic(&self.path(path), bytes)?),
+            _ => match self.printer.data(bytes) {
                 Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                     let error = FilesError::io("write", Path::new("standard output"), error);
                     debug_assert_eq!(error.code(), "file-io");

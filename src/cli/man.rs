@@ -2,27 +2,24 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
-
 use super::context::Context;
 use super::error::CliError;
-use super::{Cli, Format, Reply};
+use super::{Format, Reply};
 use crate::adapter::fs;
 use crate::port::FilesError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The directory the pages are written to
-    directory: PathBuf,
+    #[arg(value_name = "DIR")]
+    pages: PathBuf,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text])?;
-    let directory = context.path(&args.directory);
+    let directory = context.path(&args.pages);
     let mut names = Vec::new();
-    let mut cli = Cli::command();
-    cli.build();
-    pages(&cli, &mut |name, page| {
+    pages(&super::command(), &mut |name, page| {
         let path = directory.join(name);
         names.push(name.to_owned());
         fs::write_atomic(&path, page)

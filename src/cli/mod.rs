@@ -1,12 +1,22 @@
 //! Floor 5: the command line. One file per command, each with `Args` and `run`.
 
+mod abort;
+mod bug;
 mod completions;
 mod context;
 mod error;
 mod exit;
+mod image;
 mod man;
+mod manual;
+mod opened;
+mod plan;
+mod project;
+mod publish;
 mod schema;
+mod status;
 
+pub use bug::install_panic_hook;
 pub use exit::Exit;
 
 use std::ffi::OsString;
@@ -89,20 +99,38 @@ impl std::fmt::Display for Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Give a release up before it is published
+    Abort(abort::Args),
     /// Print the script that completes commands in a shell
     Completions(completions::Args),
+    /// Make, look at, check and tag container images
+    Image(image::Args),
     /// Write the manual pages into a directory
     Man(man::Args),
+    /// Explain what is left of a release, for a person to do
+    Manual(manual::Args),
+    /// Write the release manifest of a directory of files
+    Plan(plan::Args),
+    /// Publish a planned release, or go on where the last run stopped
+    Publish(publish::Args),
     /// Print the JSON Schema of an answer, or list them
     Schema(schema::Args),
+    /// Tell where a release stands
+    Status(status::Args),
 }
 
 impl Command {
     fn run(self, context: &Context) -> Result<Reply, CliError> {
         match self {
+            Self::Abort(args) => abort::run(context, &args),
             Self::Completions(args) => completions::run(context, &args),
+            Self::Image(args) => image::run(context, args),
             Self::Man(args) => man::run(context, &args),
+            Self::Manual(args) => manual::run(context, &args),
+            Self::Plan(args) => plan::run(context, &args),
+            Self::Publish(args) => publish::run(context, &args),
             Self::Schema(args) => schema::run(context, &args),
+            Self::Status(args) => status::run(context, &args),
         }
     }
 }
@@ -135,8 +163,16 @@ impl Reply {
     }
 }
 
+/// The command line as data, for the reference and the manual pages.
+pub fn command() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
 /// Parses the command line, runs the command, writes the answer.
 pub fn main() -> ExitCode {
+    install_panic_hook();
     #[expect(clippy::disallowed_methods, reason = "the command line comes in here")]
     let arguments: Vec<OsString> = std::env::args_os().collect();
     run(&arguments).into()

@@ -7,6 +7,50 @@ use crate::model::{Digest, ReleaseManifest, Rid};
 /// The largest manifest that is read: 1,000 assets and as many images fit several times.
 pub const MAX_BYTES: u64 = 4 << 20;
 
+/// A forge takes at most this many bytes of text, the marker included.
+pub const MAX_BODY_BYTES: u64 = 125_000;
+
+/// What is signed of a manifest before it is complete: every fact that is no file and no bundle. The files are
+/// subjects of the statement, the bundles are made after it.
+pub fn predicate(manifest: &ReleaseManifest) -> serde_json::Value {
+    let images: Vec<_> = manifest
+        .images
+        .iter()
+        .map(|image| {
+            serde_json::json!({
+                "repository": image.repository,
+                "digest": image.digest,
+                "platforms": image.platforms,
+                "tags": image.tags,
+                "rolling": image.rolling,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "name": manifest.name,
+        "tag": manifest.tag,
+        "version": manifest.version,
+        "prerelease": manifest.prerelease,
+        "commit": manifest.commit,
+        "created": manifest.created,
+        "notes": manifest.notes,
+        "images": images,
+    })
+}
+
+/// The nonce of a marker: random digits and eight digits that tie them to the release, so that a damaged marker is
+/// not taken for another run's.
+pub fn nonce(random: &str, rid: Rid) -> String {
+    let check = Digest::of(format!("{rid} {random}").as_bytes()).hex();
+    format!("{random}{}", &check[..8])
+}
+
+/// Whether a nonce was made for this release.
+pub fn is_nonce_of(nonce: &str, rid: Rid) -> bool {
+    let Some(at) = nonce.len().checked_sub(8).filter(|at| nonce.is_char_boundary(*at)) else { return false };
+    self::nonce(&nonce[..at], rid) == nonce
+}
+
 /// The bytes of the asset and the identity they give.
 pub fn encode(manifest: &ReleaseManifest) -> Result<(Vec<u8>, Rid), CanonicalError> {
     let bytes = canonical::to_vec(manifest)?;

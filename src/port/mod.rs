@@ -13,4 +13,4 @@ pub use forge::{
 };
 pub use progress::Progress;
 pub use registry::{BlobReader, Manifest, Registry, RegistryError};
-pub use trust::{Expectation, SignerIdentity, Trust, TrustError, Verified};
+pub use trust::{SignerIdentity, Trust, TrustError, Verified};

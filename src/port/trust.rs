@@ -15,26 +15,17 @@ pub trait Trust {
     /// Signs the digest of an artifact and returns a Sigstore bundle v0.3 with a message signature.
     async fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, TrustError>;
 
-    /// Checks that a bundle is a valid signature over the artifact with this digest by the expected signer.
+    /// Checks that a bundle is a valid signature over the artifact with this digest by exactly the expected signer.
     /// For a DSSE bundle the digest must be a subject of the statement.
     fn verify(
         &self,
         bundle: &[u8],
         artifact: &Digest,
-        expected: &Expectation,
+        expected: &SignerIdentity,
     ) -> Result<Verified, TrustError>;
 }
 
-/// Whose signature is expected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expectation {
-    /// A certificate with exactly this subject alternative name and issuer.
-    Identity(SignerIdentity),
-    /// The public key with this SPKI, PEM.
-    Key(String),
-}
-
-/// Who signed, as the certificate says.
+/// Who signs, as the certificate says. Compared as a whole, exactly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignerIdentity {
     /// Subject alternative name.
@@ -46,8 +37,8 @@ pub struct SignerIdentity {
 /// A signature that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// Who signed; `None` for a bare key.
-    pub identity: Option<SignerIdentity>,
+    /// Who signed.
+    pub identity: SignerIdentity,
     /// The trusted time of signing, when there is one.
     pub time: Option<Timestamp>,
     /// Index in the transparency log.

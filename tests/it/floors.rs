@@ -30,7 +30,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "evidence", "gate",
         ],
     ),
-    ("verify", &["model", "diag", "format", "config", "port", "notes", "sbom", "image", "attest", "plan"]),
+    ("verify", &["model", "diag", "format", "config", "port", "notes", "sbom", "image", "attest"]),
     ("adapter", &["model", "diag", "format", "config", "port"]),
     (
         "render",

@@ -32,3 +32,92 @@ fn a_format_a_command_does_not_have_is_refused() {
       found     sarif
     ");
 }
+
+const BUG: &str = "KYKLOS_RELEASE_TEST_BUG";
+
+/// Not a test of its own: the process that the next one starts.
+#[test]
+fn buggy() {
+    if std::env::var_os(BUG).is_some() {
+        kyklos_release::cli::install_panic_hook();
+        panic!("the invariant does not hold");
+    }
+}
+
+#[test]
+fn a_bug_exits_with_70_and_says_what_to_report() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "cli::frame::buggy", "--nocapture"])
+        .env(BUG, "1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(70));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("error[bug]"), "{text}");
+    assert!(text.contains("the invariant does not hold"), "{text}");
+    assert!(text.contains("/issues"), "{text}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    use std::io::Read as _;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_kyklos-release"))
+        .args(["completions", "bash"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn colours_obey_the_flag_and_the_environment() {
+    let here = tempfile::tempdir().unwrap();
+    let refused = |line: &str| kyklos(here.path()).args("schema nothing").args(line);
+    assert!(!refused("").run().expect(2).stderr().contains('\u{1b}'));
+    assert!(refused("--color always").run().expect(2).stderr().contains('\u{1b}'));
+    assert!(refused("").env("FORCE_COLOR", "1").run().expect(2).stderr().contains('\u{1b}'));
+    assert!(
+        !refused("").env("FORCE_COLOR", "1").env("NO_COLOR", "1").run().expect(2).stderr().contains('\u{1b}')
+    );
+    assert!(!refused("--color never").env("FORCE_COLOR", "1").run().expect(2).stderr().contains('\u{1b}'));
+}
+
+#[test]
+fn an_unreadable_directory_is_told_with_its_name() {
+    let here = tempfile::tempdir().unwrap();
+    let run = kyklos(here.path()).args("-C nowhere schema").run().expect(2);
+    assert!(
+        run.stderr().contains("error[file-missing]") && run.stderr().contains("nowhere does not exist"),
+        "{}",
+        run.show()
+    );
+}
+
+#[test]
+fn manual_pages_are_written_for_every_command() {
+    let here = tempfile::tempdir().unwrap();
+    let names = kyklos(here.path()).args("man pages").run().expect(0).stdout();
+    assert!(names.lines().any(|name| name == "kyklos-release-publish.1"), "{names}");
+    for name in names.lines() {
+        let page = std::fs::read_to_string(here.path().join("pages").join(name)).unwrap();
+        assert!(page.contains(".TH"), "{name}");
+    }
+}
+
+#[test]
+fn every_schema_is_listed_and_printed() {
+    let here = tempfile::tempdir().unwrap();
+    let names = kyklos(here.path()).args("schema").run().expect(0).stdout();
+    assert!(names.lines().count() >= 5, "{names}");
+    let mut sorted: Vec<_> = names.lines().collect();
+    sorted.sort_unstable();
+    assert_eq!(names.lines().collect::<Vec<_>>(), sorted);
+    for name in names.lines() {
+        let schema = kyklos(here.path()).args("schema").arg(name).run().expect(0).json();
+        assert_eq!(schema["properties"]["ok"]["type"], "boolean", "{name}");
+    }
+}

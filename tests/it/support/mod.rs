@@ -1,4 +1,5 @@
 //! What the tests share: the binary in a clean environment, and real repositories.
 
 pub(crate) mod command;
+pub(crate) mod image;
 pub(crate) mod repository;

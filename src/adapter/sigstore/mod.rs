@@ -1,0 +1,6 @@
+//! Signatures: the `sigstore-*` crates behind one module.
+
+mod local;
+mod root;
+
+pub use local::{LocalTrust, Mint};

@@ -1,0 +1,184 @@
+//! A release as the commands of the Publish group open it: its manifest, its bytes, its forge and its registries.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::error::CliError;
+use crate::adapter::dir_forge::DirForge;
+use crate::adapter::fs::{self, Directory};
+use crate::adapter::oci::Layout;
+use crate::diag::Kind;
+use crate::format::release_manifest::{self, MAX_BODY_BYTES, MAX_BYTES};
+use crate::model::{AssetName, ReleaseManifest, Rid, Tag};
+use crate::port::{Files as _, FilesError, Forge, Registry};
+use crate::publish::{Job, Marker, World};
+
+/// Flags of every command that looks at a forge.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReleaseArgs {
+    /// The git tag of the release
+    pub(super) tag: Tag,
+    /// The directory that holds the files of the release
+    #[arg(long, value_name = "DIR")]
+    pub(super) dist: Option<PathBuf>,
+    /// Where the release is published: dir:DIR is a directory, its images are the OCI layout `registry` beside it
+    #[arg(long, value_name = "FORGE", value_parser = ForgeName::parse)]
+    pub(super) forge: ForgeName,
+}
+
+/// Which forge.
+#[derive(Debug, Clone)]
+pub(super) enum ForgeName {
+    /// A directory.
+    Dir(PathBuf),
+}
+
+impl ForgeName {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("dir:") {
+            Some(path) if !path.is_empty() => Ok(Self::Dir(path.into())),
+            _ => Err("expected dir:DIR".to_owned()),
+        }
+    }
+}
+
+/// What the commands work with.
+pub(super) struct Opened {
+    pub(super) manifest: ReleaseManifest,
+    rid: Rid,
+    bytes: Vec<u8>,
+    notes: String,
+    dist: Option<Directory>,
+    forge: DirForge,
+    layout: Option<Layout>,
+    nonce: String,
+    run: Option<String>,
+}
+
+impl Opened {
+    /// Finds the manifest: in dist, else in the draft or the release of the tag. `None`: there is neither.
+    pub(super) async fn find(context: &Context, args: &ReleaseArgs) -> Result<Option<Self>, CliError> {
+        let ForgeName::Dir(forge) = &args.forge;
+        let root = context.path(forge);
+        let registry = root.parent().unwrap_or(&root).join("registry");
+        let layout = fs::exists(&registry).then(|| Layout::open(registry)).transpose()?;
+        let forge = DirForge::new(root);
+        let dist = args.dist.as_ref().map(|dist| Directory::new(context.path(dist)));
+        let found = match &dist {
+            Some(dist) => Some((planned(dist, &args.tag)?, None)),
+            None => staged(&forge, &args.tag).await?,
+        };
+        let Some((bytes, release)) = found else { return Ok(None) };
+        let (manifest, rid) = release_manifest::decode(&bytes)?;
+        if manifest.tag != args.tag {
+            return Err(CliError::new(
+                Kind::Conflict,
+                "publish-other-tag",
+                "the release manifest is of another tag",
+            )
+            .fact("expected", args.tag.to_string())
+            .fact("found", manifest.tag.to_string()));
+        }
+        let notes = match (&manifest.notes, &dist, release) {
+            (None, _, _) => String::new(),
+            (Some(name), Some(dist), _) => text(dist.read(Path::new(name.as_str()), MAX_BODY_BYTES)?),
+            (Some(_), None, Some(body)) => Marker::strip(&body).to_owned(),
+            (Some(_), None, None) => String::new(),
+        };
+        Ok(Some(Self {
+            manifest,
+            rid,
+            bytes,
+            notes,
+            dist,
+            forge,
+            layout,
+            nonce: context.nonce(),
+            run: context.variable("GITHUB_RUN_ID").map(str::to_owned),
+        }))
+    }
+
+    /// Like [`Opened::find`], for commands that cannot do without.
+    pub(super) async fn open(context: &Context, args: &ReleaseArgs) -> Result<Self, CliError> {
+        Self::find(context, args).await?.ok_or_else(|| {
+            CliError::new(
+                Kind::Undecided,
+                "publish-no-manifest",
+                format!("nothing of {} is staged", args.tag),
+            )
+            .hinted(format!("run `kyklos-release publish {} --dist DIR` with the planned files", args.tag))
+        })
+    }
+
+    /// Where it goes.
+    pub(super) fn world<'a>(&'a self, context: &'a Context) -> World<'a> {
+        let layout = self.layout.as_ref().map(|layout| layout as &dyn Registry);
+        let registries: BTreeMap<_, _> = self
+            .manifest
+            .images
+            .iter()
+            .filter_map(|image| Some((image.repository.clone(), layout?)))
+            .collect();
+        World { forge: &self.forge, registries, progress: &context.printer }
+    }
+
+    /// What is to be done.
+    pub(super) fn job<'a>(&'a self, break_lock: Option<&'a str>) -> Job<'a> {
+        Job {
+            manifest: &self.manifest,
+            rid: self.rid,
+            manifest_bytes: &self.bytes,
+            notes: &self.notes,
+            dist: self.dist.as_ref().map(|dist| dist as &dyn crate::port::Files),
+            nonce: &self.nonce,
+            run: self.run.as_deref(),
+            break_lock,
+        }
+    }
+
+    /// The identity of the release.
+    pub(super) fn rid(&self) -> Rid {
+        self.rid
+    }
+}
+
+fn planned(dist: &Directory, tag: &Tag) -> Result<Vec<u8>, CliError> {
+    match dist.read(Path::new(ReleaseManifest::ASSET), MAX_BYTES) {
+        Err(FilesError::Missing { path }) => Err(CliError::new(
+            Kind::Usage,
+            "publish-not-planned",
+            format!("{} is not planned", path.display()),
+        )
+        .hinted(format!("run `kyklos-release plan {tag} --dist {}` first", dist.root().display()))),
+        other => Ok(other?),
+    }
+}
+
+/// The manifest in a release of ours, with the text of that release.
+async fn staged(forge: &DirForge, tag: &Tag) -> Result<Option<(Vec<u8>, Option<String>)>, CliError> {
+    let name: AssetName = ReleaseManifest::ASSET
+        .parse()
+        .map_err(|error| CliError::new(Kind::Internal, "asset-name", format!("{error}")))?;
+    for release in forge.releases(tag).await? {
+        let Some(marker) = Marker::find(&release.body) else { continue };
+        if !release.assets.iter().any(|asset| asset.name == name.as_str()) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let reader = forge.download(&release.id, &name).await?;
+        reader
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| FilesError::io("read", Path::new(name.as_str()), source))?;
+        if crate::model::Digest::of(&bytes) == marker.rid.0 {
+            return Ok(Some((bytes, Some(release.body))));
+        }
+    }
+    Ok(None)
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}

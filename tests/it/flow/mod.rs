@@ -1,0 +1,5 @@
+//! The transaction: killed anywhere, gone on with elsewhere.
+
+mod kill;
+mod publish;
+mod world;
