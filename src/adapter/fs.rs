@@ -79,7 +79,8 @@ impl Files for Directory {
     }
 }
 
-fn open(path: &Path) -> Result<File, FilesError> {
+/// Opens a regular file for reading; a link is refused.
+pub(crate) fn open(path: &Path) -> Result<File, FilesError> {
     let failed = |source| FilesError::io("read", path, source);
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     if !metadata.is_file() {

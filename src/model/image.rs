@@ -135,8 +135,8 @@ impl FromStr for Target {
     }
 }
 
-/// distribution-spec: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-fn is_image_tag(text: &str) -> bool {
+/// Whether text is a tag of an image (distribution-spec): `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+pub fn is_image_tag(text: &str) -> bool {
     text.len() <= 128
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))

@@ -11,7 +11,7 @@ mod tag;
 pub use asset::{AssetName, InvalidAssetName};
 pub use commit::{Commit, CommitId, InvalidCommitId, Person};
 pub use digest::{Digest, Hasher, InvalidDigest};
-pub use image::{InvalidRepository, InvalidTarget, Repository, Target};
+pub use image::{InvalidRepository, InvalidTarget, Repository, Target, is_image_tag};
 pub use platform::{InvalidPlatform, Platform};
 pub use release::{ImageEntry, PlatformEntry, ReferrerEntry, ReleaseAsset, ReleaseManifest, Rid};
 pub use tag::{InvalidTag, Tag, TagPattern};

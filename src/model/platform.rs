@@ -15,6 +15,27 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// A platform from its parts.
+    pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Result<Self, InvalidPlatform> {
+        let variant = variant.map(|variant| format!("/{variant}")).unwrap_or_default();
+        let text = format!("{os}/{architecture}{variant}");
+        if os.contains('/') || architecture.contains('/') {
+            return Err(InvalidPlatform { found: text.escape_debug().take(120).collect() });
+        }
+        text.parse()
+    }
+
+    /// The spelling in which two names of the same platform are equal: `arm64/v8` is `arm64`, `arm` is `arm/v7`.
+    #[must_use]
+    pub fn normalised(mut self) -> Self {
+        match (self.architecture.as_str(), self.variant.as_deref()) {
+            ("arm64", Some("v8")) | ("amd64", Some("v1")) => self.variant = None,
+            ("arm", None) => self.variant = Some("v7".to_owned()),
+            _ => {}
+        }
+        self
+    }
+
     /// The operating system, for example `linux`.
     pub fn os(&self) -> &str {
         &self.os
@@ -94,6 +115,10 @@ mod tests {
         let arm: Platform = "linux/arm/v7".parse().unwrap();
         assert_eq!((arm.os(), arm.architecture(), arm.variant()), ("linux", "arm", Some("v7")));
         assert_eq!(arm.file_part(), "linux-arm-v7");
+        for (written, meant) in [("linux/arm64/v8", "linux/arm64"), ("linux/arm", "linux/arm/v7")] {
+            assert_eq!(written.parse::<Platform>().unwrap().normalised().to_string(), meant);
+        }
+        assert!(Platform::new("linux", "a/b", None).is_err());
         for text in ["linux", "linux/", "Linux/amd64", "a/b/c/d", "../x", ""] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }

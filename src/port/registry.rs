@@ -11,6 +11,9 @@ use crate::format::oci::Descriptor;
 use crate::model::Digest;
 
 /// A stream of a blob's bytes. The receiver counts and hashes; the sender promises nothing.
+///
+/// Reading may block until the runtime has made progress elsewhere, so it is read in `spawn_blocking` and never to the
+/// end into memory unless its size is known to be small.
 pub type BlobReader = Box<dyn Read + Send>;
 
 /// A manifest or index exactly as stored. Never serialised again.
@@ -39,7 +42,8 @@ pub trait Registry {
     /// Whether a blob is stored.
     async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError>;
 
-    /// The content of a blob; reading past `size` or a wrong digest at the end is an error of the reader.
+    /// The content of a blob. The reader fails instead of handing out the last bytes when digest or size are not those
+    /// of the descriptor ([`RegistryError::of_read`] brings the reason back).
     async fn blob(&self, descriptor: &Descriptor) -> Result<Option<BlobReader>, RegistryError>;
 
     /// Stores a blob. Content of another size or digest is refused and nothing is stored.
@@ -48,10 +52,10 @@ pub trait Registry {
     /// Stores a manifest under its digest. Everything it names must be there already.
     async fn put_manifest(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, RegistryError>;
 
-    /// Points a tag to a stored manifest, moving it when it exists. Who may move is decided above.
+    /// Points a tag (`[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`) to a stored manifest, moving it when it exists. Who may move is decided above.
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError>;
 
-    /// Manifests whose `subject` is the digest, sorted by digest.
+    /// Manifests whose `subject` is the digest, sorted by digest, each with its `artifactType` and annotations.
     async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError>;
 }
 
@@ -100,6 +104,15 @@ pub enum RegistryError {
         /// The missing content.
         digest: Digest,
     },
+    /// A stream of content could not be read to its end.
+    #[error("cannot read {what}")]
+    Read {
+        /// Which content.
+        what: String,
+        /// The answer of the stream.
+        #[source]
+        source: io::Error,
+    },
     /// The store could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -113,6 +126,13 @@ pub enum RegistryError {
     },
 }
 
+impl RegistryError {
+    /// The reason a [`BlobReader`] failed: what the registry said, or the answer of the stream.
+    pub fn of_read(source: io::Error, what: &str) -> Self {
+        source.downcast::<Self>().unwrap_or_else(|source| Self::Read { what: what.to_owned(), source })
+    }
+}
+
 impl Hint for RegistryError {
     fn code(&self) -> &'static str {
         match self {
@@ -121,6 +141,7 @@ impl Hint for RegistryError {
             Self::TooLarge { .. } => "registry-too-large",
             Self::Invalid { .. } => "registry-invalid",
             Self::NotStored { .. } => "registry-not-stored",
+            Self::Read { .. } => "registry-read",
             Self::Io { .. } => "registry-io",
         }
     }
@@ -130,6 +151,7 @@ impl Hint for RegistryError {
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => Kind::Refused,
             Self::TooLarge { .. } | Self::Invalid { .. } => Kind::Refused,
             Self::NotStored { .. } => Kind::Undecided,
+            Self::Read { .. } => Kind::Interrupted,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Usage,
@@ -147,6 +169,7 @@ impl Hint for RegistryError {
             | Self::TooLarge { .. }
             | Self::Invalid { .. }
             | Self::NotStored { .. }
+            | Self::Read { .. }
             | Self::Io { .. } => Vec::new(),
         }
     }

@@ -1,0 +1,155 @@
+//! Why an image could not be made, read or tagged.
+
+use semver::Version;
+
+use super::layer::LayerError;
+use crate::diag::{Hint, Kind};
+use crate::format::oci::OciError;
+use crate::model::{Digest, Platform};
+use crate::port::RegistryError;
+
+/// Why an image could not be made, read or tagged.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// No binary was given.
+    #[error("an image needs at least one binary")]
+    NoBinary,
+    /// Two binaries for one platform.
+    #[error("there are two binaries for {platform}")]
+    DuplicatePlatform {
+        /// The platform.
+        platform: Platform,
+    },
+    /// The binary's file name cannot be a path in the image.
+    #[error("`{}` cannot be the name of a file in an image", name.escape_debug())]
+    BinaryName {
+        /// The name.
+        name: String,
+    },
+    /// Not a user id.
+    #[error("`{}` is not a user of the form UID[:GID]", found.escape_debug())]
+    User {
+        /// The refused text.
+        found: String,
+    },
+    /// The time cannot stand in a tar header.
+    #[error("{found} seconds since 1970 cannot stand in a tar header")]
+    Time {
+        /// Seconds since 1970.
+        found: i64,
+    },
+    /// No manifest under this digest or tag.
+    #[error("{what} is not in the registry")]
+    NotFound {
+        /// What was asked for.
+        what: String,
+    },
+    /// The image does not have the platform.
+    #[error("the image has no platform {platform}")]
+    NoPlatform {
+        /// What was asked for.
+        platform: Platform,
+        /// What there is, sorted.
+        available: Vec<Platform>,
+    },
+    /// A document breaks the specification.
+    #[error("{digest} is not valid")]
+    Document {
+        /// Which document.
+        digest: Digest,
+        /// Which rule.
+        #[source]
+        source: OciError,
+    },
+    /// A document that was made has no JSON form.
+    #[error("the document has no JSON form")]
+    Unwritable {
+        /// The answer of the serialiser.
+        source: serde_json::Error,
+    },
+    /// A layer could not be packed or scanned.
+    #[error("the layer cannot be processed")]
+    Layer(#[from] LayerError),
+    /// A tag that never moves points to something else.
+    #[error("the tag {tag} points to another image and never moves")]
+    TagTaken {
+        /// The tag.
+        tag: String,
+        /// The digest it should point to.
+        expected: Digest,
+        /// The digest it points to.
+        found: Digest,
+    },
+    /// A rolling tag would go back to an older version.
+    #[error("the tag {tag} would go back from {current} to {new}")]
+    TagBackwards {
+        /// The tag.
+        tag: String,
+        /// The version it points to.
+        current: Version,
+        /// The version it should point to.
+        new: Version,
+    },
+    /// The registry did not do what it was asked for.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl Hint for ImageError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoBinary => "image-no-binary",
+            Self::DuplicatePlatform { .. } => "image-duplicate-platform",
+            Self::BinaryName { .. } => "image-binary-name",
+            Self::User { .. } => "image-user",
+            Self::Time { .. } => "image-time",
+            Self::NotFound { .. } => "image-not-found",
+            Self::NoPlatform { .. } => "image-no-platform",
+            Self::Document { .. } => "image-document",
+            Self::Unwritable { .. } => "image-unwritable",
+            Self::Layer(_) => "image-layer",
+            Self::TagTaken { .. } => "image-tag-taken",
+            Self::TagBackwards { .. } => "image-tag-backwards",
+            Self::Registry(error) => error.code(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoBinary
+            | Self::DuplicatePlatform { .. }
+            | Self::BinaryName { .. }
+            | Self::User { .. }
+            | Self::Time { .. }
+            | Self::NotFound { .. }
+            | Self::NoPlatform { .. } => Kind::Usage,
+            Self::Document { .. } | Self::Layer(_) => Kind::Refused,
+            Self::Unwritable { .. } => Kind::Internal,
+            Self::TagTaken { .. } | Self::TagBackwards { .. } => Kind::Conflict,
+            Self::Registry(error) => error.kind(),
+        }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::TagTaken { expected, found, .. } => {
+                vec![("expected", expected.to_string()), ("found", found.to_string())]
+            }
+            Self::NoPlatform { platform, available } => {
+                let available: Vec<String> = available.iter().map(ToString::to_string).collect();
+                vec![("expected", platform.to_string()), ("found", available.join(", "))]
+            }
+            Self::Registry(error) => error.facts(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::User { .. } => vec!["give a number, for example --user 65532".to_owned()],
+            Self::TagTaken { .. } => vec!["release a new version; a version tag is never moved".to_owned()],
+            Self::Registry(error) => error.hints(),
+            _ => Vec::new(),
+        }
+    }
+}
