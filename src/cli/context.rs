@@ -1,6 +1,7 @@
 //! What a command gets from the world: built once, from the command line and the environment.
 #![expect(clippy::disallowed_methods, reason = "this is where time, randomness and the environment come in")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     /// The time the process started.
     pub(crate) now: Timestamp,
     environment: BTreeMap<String, String>,
+    /// Set when a command uses `--output` for what it makes; its answer goes to stdout then.
+    output_taken: Cell<bool>,
 }
 
 impl Context {
@@ -57,6 +60,7 @@ impl Context {
             printer,
             now: Timestamp::now(),
             environment,
+            output_taken: Cell::new(false),
         })
     }
 
@@ -68,6 +72,12 @@ impl Context {
     /// A path from the command line, seen from `-C`.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.directory.join(path)
+    }
+
+    /// `--output` for a command that makes something else than its answer there; the answer goes to stdout then.
+    pub(crate) fn take_output(&self) -> Option<&Path> {
+        self.output_taken.set(true);
+        self.output.as_deref()
     }
 
     /// The content of a file named on the command line.
@@ -119,8 +129,8 @@ impl Context {
     /// Writes the answer where it was asked for, whole or not at all. A closed pipe is no error.
     pub(crate) fn answer(&self, bytes: &[u8]) -> Result<(), CliError> {
         match &self.output {
-            Some(path) => Ok(fs::write_atomic(&self.path(path), bytes)?),
-            None => match self.printer.data(bytes) {
+            Some(path) if !self.output_taken.get() => Ok(fs::write_atomic(&self.path(path), bytes)?),
+            _ => match self.printer.data(bytes) {
                 Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                     let error = FilesError::io("write", Path::new("standard output"), error);
                     debug_assert_eq!(error.code(), "file-io");

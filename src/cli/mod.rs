@@ -4,6 +4,7 @@ mod completions;
 mod context;
 mod error;
 mod exit;
+mod image;
 mod man;
 mod schema;
 
@@ -91,6 +92,8 @@ impl std::fmt::Display for Format {
 enum Command {
     /// Print the script that completes commands in a shell
     Completions(completions::Args),
+    /// Make, look at, check and tag container images
+    Image(image::Args),
     /// Write the manual pages into a directory
     Man(man::Args),
     /// Print the JSON Schema of an answer, or list them
@@ -101,6 +104,7 @@ impl Command {
     fn run(self, context: &Context) -> Result<Reply, CliError> {
         match self {
             Self::Completions(args) => completions::run(context, &args),
+            Self::Image(args) => image::run(context, args),
             Self::Man(args) => man::run(context, &args),
             Self::Schema(args) => schema::run(context, &args),
         }

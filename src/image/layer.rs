@@ -116,7 +116,11 @@ pub fn scan(
         media_type::LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => Box::new(MultiGzDecoder::new(content)),
         _ => return Err(LayerError::MediaType { found: media_type.to_owned() }),
     };
-    let mut plain = Bounded { inner: Tee { inner: plain, hasher: Hasher::default() }, left: limits.bytes };
+    let mut plain = Bounded {
+        inner: Tee { inner: plain, hasher: Hasher::default() },
+        limit: limits.bytes,
+        left: limits.bytes,
+    };
     let mut lower = std::mem::take(facts);
     let mut upper = LayerFacts::default();
     scan_entries(&mut plain, limits, &mut lower, &mut upper)?;
@@ -222,16 +226,16 @@ fn pax_path(bytes: &[u8]) -> Option<Vec<u8>> {
 /// Fails where a stream is longer than what is looked at.
 struct Bounded<R> {
     inner: R,
+    limit: u64,
     left: u64,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, LayerError::TooLarge))?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::FileTooLarge, LayerError::TooLarge { limit: self.limit })
+        })?;
         Ok(read)
     }
 }
@@ -246,8 +250,11 @@ pub enum LayerError {
         found: String,
     },
     /// More bytes after decompression than are looked at.
-    #[error("it unpacks to more bytes than are looked at")]
-    TooLarge,
+    #[error("it unpacks to more than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// More entries than are looked at.
     #[error("it has more than {limit} entries")]
     TooManyEntries {

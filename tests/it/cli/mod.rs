@@ -1,3 +1,4 @@
 //! The command line as a contract.
 
 mod frame;
+mod image;

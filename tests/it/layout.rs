@@ -1,0 +1,332 @@
+//! The layout directory as a registry: what it refuses, and what it keeps when many write or one dies.
+
+use std::future::Future;
+use std::io::{Cursor, Read as _};
+use std::path::Path;
+
+use kyklos_release::adapter::oci::Layout;
+use kyklos_release::format::oci::{Descriptor, ImageIndex, MANIFEST_LIMIT, media_type};
+use kyklos_release::image::{
+    Assembled, Contents, ImageError, LayerLimits, Settings, assemble, check, move_tags, referrer,
+};
+use kyklos_release::model::Digest;
+use kyklos_release::port::{Registry as _, RegistryError};
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+fn image(text: &str) -> Assembled {
+    let contents = ["linux/amd64", "linux/arm64"].map(|platform| Contents {
+        platform: platform.parse().expect("a platform"),
+        name: "app".to_owned(),
+        bytes: format!("{text} for {platform}").into_bytes(),
+    });
+    let settings = Settings {
+        user: "65532".to_owned(),
+        labels: [].into(),
+        annotations: [].into(),
+        created: jiff::Timestamp::UNIX_EPOCH,
+    };
+    assemble(&contents, &settings).expect("an image")
+}
+
+/// A layout with one image under the tag `v1.0.0`.
+fn stored(directory: &Path) -> (Layout, Assembled) {
+    let layout = Layout::create(directory.join("registry")).expect("a layout");
+    let image = image("one");
+    wait(async {
+        image.package.put(&layout).await.expect("stored");
+        layout.tag("v1.0.0", &image.index.digest).await.expect("tagged");
+    });
+    (layout, image)
+}
+
+fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(directory).expect("below").display().to_string();
+                found.push((name, std::fs::read(&path).expect("a file")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_order_of_the_writes_does_not_show() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(&here.path().join("left"));
+    let other = Layout::create(here.path().join("right")).unwrap();
+    wait(async {
+        image.package.put(&other).await.unwrap();
+        image.package.put(&other).await.unwrap();
+        other.tag("v1.0.0", &image.index.digest).await.unwrap();
+        // A child that is put again is still reached through its index.
+        let child = &image.package.manifests[0];
+        other.put_manifest(&child.media_type, &child.bytes).await.unwrap();
+    });
+    assert_eq!(files(layout.root()), files(other.root()));
+    assert_eq!(layout.roots().unwrap(), [image.index.digest]);
+    assert_eq!(wait(layout.tags()).unwrap(), ["v1.0.0"]);
+    for manifest in &image.package.manifests {
+        let read = wait(layout.manifest(&manifest.digest, MANIFEST_LIMIT)).unwrap().unwrap();
+        assert_eq!((read.bytes, read.media_type), (manifest.bytes.clone(), manifest.media_type.clone()));
+    }
+}
+
+#[test]
+fn one_flipped_or_lost_byte_in_any_blob_is_found() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let blobs = layout.root().join("blobs/sha256");
+    for entry in std::fs::read_dir(&blobs).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        for offset in [0, bytes.len() / 2, bytes.len() - 1] {
+            let mut damaged = bytes.clone();
+            damaged[offset] ^= 1;
+            for damaged in [damaged, bytes[..offset].to_vec(), [&bytes[..], b"x"].concat()] {
+                std::fs::write(&path, damaged).unwrap();
+                let found = wait(check(&layout, &image.index.digest, LayerLimits::default()));
+                assert!(found.is_err() || !found.unwrap().complete, "{}", path.display());
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+        let found = wait(check(&layout, &image.index.digest, LayerLimits::default()));
+        assert!(found.is_err() || !found.unwrap().complete, "{}", path.display());
+        std::fs::write(&path, bytes).unwrap();
+    }
+    assert!(wait(check(&layout, &image.index.digest, LayerLimits::default())).unwrap().complete);
+}
+
+#[test]
+fn content_that_is_not_what_was_announced_is_not_stored() {
+    let here = tempfile::tempdir().unwrap();
+    let layout = Layout::create(here.path().join("registry")).unwrap();
+    let before = files(layout.root());
+    let digest = Digest::of(b"abc");
+    for (bytes, size) in [(&b"abd"[..], 3), (b"ab", 3), (b"abcd", 3), (b"abc", 2)] {
+        let error = wait(layout.put_blob(&digest, size, Box::new(Cursor::new(bytes.to_vec())))).unwrap_err();
+        let refused =
+            matches!(error, RegistryError::DigestMismatch { .. } | RegistryError::SizeMismatch { .. });
+        assert!(refused, "{error}");
+    }
+    // An endless source ends where the announced size ends.
+    assert!(wait(layout.put_blob(&digest, 3, Box::new(std::io::repeat(0)))).is_err());
+    assert_eq!(files(layout.root()), before);
+}
+
+#[test]
+fn a_manifest_needs_everything_it_names() {
+    let here = tempfile::tempdir().unwrap();
+    let layout = Layout::create(here.path().join("registry")).unwrap();
+    let image = image("one");
+    let index = image.package.manifests.last().unwrap();
+    let error = wait(layout.put_manifest(&index.media_type, &index.bytes)).unwrap_err();
+    let first = image.platforms[0].1;
+    assert!(matches!(error, RegistryError::NotStored { digest } if digest == first), "{error}");
+    let error = wait(layout.tag("v1", &index.digest)).unwrap_err();
+    assert!(matches!(error, RegistryError::NotStored { .. }), "{error}");
+    assert_eq!(wait(layout.manifest(&index.digest, MANIFEST_LIMIT)).unwrap(), None);
+}
+
+#[test]
+fn many_writers_lose_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    let root = here.path().join("registry");
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let root = &root;
+            scope.spawn(move || {
+                let layout = Layout::create(root).unwrap();
+                let image = image(&number.to_string());
+                wait(async {
+                    image.package.put(&layout).await.unwrap();
+                    layout.tag(&format!("v{number}"), &image.index.digest).await.unwrap();
+                });
+            });
+        }
+    });
+    let layout = Layout::open(&root).unwrap();
+    let expected: Vec<String> = (0..8).map(|number| format!("v{number}")).collect();
+    assert_eq!(wait(layout.tags()).unwrap(), expected);
+    assert_eq!(layout.roots().unwrap().len(), 8);
+    let names: Vec<String> = files(&root).into_iter().map(|(name, _)| name).collect();
+    assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
+}
+
+#[test]
+fn what_a_killed_run_left_is_gone_after_the_next_write() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let before = files(layout.root());
+    std::fs::write(layout.root().join(".kyklos-release-abc"), "half").unwrap();
+    wait(layout.tag("v1.0.0", &image.index.digest)).unwrap();
+    assert_eq!(files(layout.root()), before);
+    // A manifest that was stored and not listed does not exist, so the next run puts it again.
+    let bundle = referrer(b"{}", &image.index, None, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    let manifest = &bundle.package.manifests[0];
+    std::fs::write(layout.root().join("blobs/sha256").join(manifest.digest.hex()), &manifest.bytes).unwrap();
+    assert_eq!(wait(layout.manifest(&manifest.digest, MANIFEST_LIMIT)).unwrap(), None);
+    wait(bundle.package.put(&layout)).unwrap();
+    assert!(wait(layout.manifest(&manifest.digest, MANIFEST_LIMIT)).unwrap().is_some());
+}
+
+#[test]
+fn referrers_are_found_by_their_subject() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let made = referrer(
+        b"bundle",
+        &image.index,
+        Some("https://slsa.dev/provenance/v1"),
+        jiff::Timestamp::UNIX_EPOCH,
+    )
+    .unwrap();
+    wait(made.package.put(&layout)).unwrap();
+    assert_eq!(wait(layout.referrers(&image.index.digest)).unwrap(), [made.descriptor]);
+    assert_eq!(wait(layout.referrers(&image.platforms[0].1)).unwrap(), []);
+    // It is attached to something, so the layout still holds one image.
+    assert_eq!(layout.roots().unwrap(), [image.index.digest]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_inside_a_layout_are_refused() {
+    use std::os::unix::fs::symlink;
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let path = layout.root().join("blobs/sha256").join(image.index.digest.hex());
+    let aside = here.path().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    symlink(&aside, &path).unwrap();
+    assert!(wait(layout.manifest(&image.index.digest, MANIFEST_LIMIT)).is_err());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+
+    let blobs = layout.root().join("blobs");
+    std::fs::rename(&blobs, &aside).unwrap();
+    symlink(&aside, &blobs).unwrap();
+    assert!(wait(layout.manifest(&image.index.digest, MANIFEST_LIMIT)).is_err());
+    assert!(wait(layout.put_blob(&Digest::of(b""), 0, Box::new(std::io::empty()))).is_err());
+    std::fs::remove_file(&blobs).unwrap();
+    std::fs::rename(&aside, &blobs).unwrap();
+
+    let index = layout.root().join("index.json");
+    std::fs::rename(&index, &aside).unwrap();
+    symlink(&aside, &index).unwrap();
+    assert!(wait(layout.tags()).is_err());
+}
+
+#[test]
+fn hostile_listings_are_refused() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let digest = image.index.digest;
+    let entry = |media_type: &str, size: u64, tag: &str| {
+        format!(
+            r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size},"annotations":{{"org.opencontainers.image.ref.name":"{tag}"}}}}"#
+        )
+    };
+    let size = image.index.size;
+    let listing = |entries: &str| format!(r#"{{"schemaVersion":2,"manifests":[{entries}]}}"#);
+    let write = |text: &str| std::fs::write(layout.root().join("index.json"), text).unwrap();
+
+    // Another type than the document says, another size, a size nobody reads.
+    for (kind, size) in
+        [(media_type::MANIFEST, size), (media_type::INDEX, size + 1), (media_type::INDEX, MANIFEST_LIMIT + 1)]
+    {
+        write(&listing(&entry(kind, size, "a")));
+        assert!(wait(layout.manifest(&digest, MANIFEST_LIMIT)).is_err(), "{kind} {size}");
+    }
+    // One tag on two manifests.
+    let other =
+        entry(media_type::MANIFEST, 1, "a").replace(&digest.to_string(), &Digest::of(b"x").to_string());
+    write(&listing(&format!("{},{other}", entry(media_type::INDEX, size, "a"))));
+    assert!(matches!(wait(layout.resolve("a")), Err(RegistryError::Invalid { .. })));
+    // A blob under the digest of something else, here an index that would lead to itself.
+    write(&listing(&entry(media_type::INDEX, size, "a")));
+    let this = Descriptor { digest, ..Descriptor::of(media_type::INDEX, b"") };
+    let cycle = ImageIndex {
+        schema_version: 2,
+        media_type: media_type::INDEX.to_owned(),
+        artifact_type: None,
+        manifests: vec![this],
+        subject: None,
+        annotations: [].into(),
+    };
+    let bytes = serde_json::to_vec(&cycle).unwrap();
+    let path = layout.root().join("blobs/sha256").join(digest.hex());
+    std::fs::write(&path, &bytes).unwrap();
+    write(&listing(&entry(media_type::INDEX, bytes.len() as u64, "a")));
+    let error = wait(layout.manifest(&digest, MANIFEST_LIMIT)).unwrap_err();
+    assert!(matches!(error, RegistryError::DigestMismatch { .. }), "{error}");
+    // Not JSON, too deep, too large.
+    for text in ["", "[", &"[".repeat(100_000), &" ".repeat(9 << 20)] {
+        write(text);
+        assert!(wait(layout.tags()).is_err());
+    }
+}
+
+#[test]
+fn a_directory_of_something_else_is_no_place_for_a_layout() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("thesis.txt"), "years of work").unwrap();
+    let error = Layout::create(here.path()).unwrap_err();
+    assert!(matches!(error, RegistryError::Invalid { .. }), "{error}");
+    assert_eq!(files(here.path()).len(), 1);
+    assert!(Layout::open(here.path().join("nothing")).is_err());
+}
+
+#[test]
+fn odd_tags_are_refused() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    for tag in ["", "-a", ".a", "a/b", "a:b", "a b", "ä", "a\n", "v1.0.0+x", &"a".repeat(129)] {
+        let error = wait(layout.tag(tag, &image.index.digest)).unwrap_err();
+        assert!(matches!(error, RegistryError::Invalid { .. }), "{tag:?}");
+    }
+    assert_eq!(wait(layout.tags()).unwrap(), ["v1.0.0"]);
+}
+
+#[test]
+fn tags_obey_their_policy() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, one) = stored(here.path());
+    let two = image("two");
+    let (one, other) = (one.index.digest, two.index.digest);
+    wait(async {
+        two.package.put(&layout).await.unwrap();
+        let tags = |text: &str| -> Vec<String> { text.split(' ').map(ToOwned::to_owned).collect() };
+        let taken = move_tags(&layout, &other, &tags("v1 v1.0.0"), None).await.unwrap_err();
+        assert!(
+            matches!(taken, ImageError::TagTaken { expected, found, .. } if expected == other && found == one)
+        );
+        assert_eq!(layout.resolve("v1").await.unwrap(), None, "nothing moves when one tag may not");
+        move_tags(&layout, &other, &tags("v1.1.0 v1 latest"), None).await.unwrap();
+        let back = move_tags(&layout, &one, &tags("v1.0 v1"), None).await.unwrap_err();
+        assert_eq!(back.to_string(), "the tag v1 would go back from 1.1.0 to 1.0.0");
+        let again = move_tags(&layout, &one, &tags("v1.0.0"), None).await.unwrap();
+        assert_eq!(again[0].previous, Some(one));
+    });
+}
+
+#[test]
+fn a_blob_is_read_as_a_stream() {
+    let here = tempfile::tempdir().unwrap();
+    let layout = Layout::create(here.path().join("registry")).unwrap();
+    let bytes = vec![7; 3 << 20];
+    let descriptor = Descriptor::of("a/b", &bytes);
+    wait(layout.put_blob(&descriptor.digest, descriptor.size, Box::new(Cursor::new(bytes.clone())))).unwrap();
+    let mut read = Vec::new();
+    wait(layout.blob(&descriptor)).unwrap().unwrap().read_to_end(&mut read).unwrap();
+    assert!(read == bytes);
+}
