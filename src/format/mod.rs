@@ -1,5 +1,10 @@
 //! Floor 1: bytes <-> model, one file per format. Readers are strict and bounded; writers are deterministic.
 
+pub mod auditable;
+pub mod binary;
 pub mod canonical;
+pub mod cargo_lock;
+pub mod go_buildinfo;
 pub mod oci;
+pub mod purl;
 pub mod release_manifest;
