@@ -1,14 +1,13 @@
 //! Floor 1: bytes <-> model, one file per format. Readers are strict and bounded; writers are deterministic.
 
-pub mod bundle;
-pub mod canonical;
-pub mod checksums;
-pub mod intoto;
 pub mod auditable;
 pub mod binary;
+pub mod bundle;
 pub mod canonical;
 pub mod cargo_lock;
+pub mod checksums;
 pub mod go_buildinfo;
+pub mod intoto;
 pub mod oci;
 pub mod purl;
 pub mod release_manifest;
