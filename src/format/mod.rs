@@ -11,3 +11,4 @@ pub mod intoto;
 pub mod oci;
 pub mod purl;
 pub mod release_manifest;
+pub mod yaml;

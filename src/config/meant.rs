@@ -1,0 +1,233 @@
+//! `release.yaml` as it is meant: valid by construction.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use super::written::{WrittenConfig, WrittenImage};
+use crate::diag::{Hint, Kind, Span};
+use crate::format::yaml::{self, YamlError};
+use crate::model::{AssetName, InvalidTag, Platform, Repository, TagPattern, is_image_tag};
+
+/// What a release consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The name of the project.
+    pub name: AssetName,
+    /// Which tags are releases.
+    pub tag: TagPattern,
+    /// Executables, by platform.
+    pub binaries: BTreeMap<Platform, PathBuf>,
+    /// Other files, by the name they have in the release.
+    pub assets: BTreeMap<AssetName, PathBuf>,
+    /// The container image.
+    pub image: Image,
+    /// The policy file, when one is named.
+    pub policy: Option<PathBuf>,
+}
+
+/// The container image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Where it is pulled from; `localhost/NAME` when nothing is said.
+    pub repository: Repository,
+    /// The user it runs as.
+    pub user: String,
+    /// Tags that move forward; `None` = the usual three.
+    pub rolling: Option<Vec<String>>,
+}
+
+/// The user of distroless images, "nonroot".
+const USER: &str = "65532";
+
+impl Config {
+    /// Reads `release.yaml`.
+    pub fn load(bytes: &[u8], path: &str) -> Result<Self, ConfigError> {
+        let written: WrittenConfig = yaml::parse(bytes, path).map_err(ConfigError::Yaml)?;
+        let text = String::from_utf8_lossy(bytes);
+        Self::mean(&written, &|key, value, reason| ConfigError::Value {
+            key,
+            value: value.to_owned(),
+            reason,
+            span: span(&text, path, value).map(Box::new),
+        })
+    }
+
+    /// What is meant where there is no `release.yaml`: only the name.
+    pub fn named(name: &str) -> Result<Self, ConfigError> {
+        let written = WrittenConfig {
+            name: name.to_owned(),
+            tag: None,
+            binaries: BTreeMap::new(),
+            assets: Vec::new(),
+            image: None,
+            policy: None,
+        };
+        Self::mean(&written, &|key, value, reason| ConfigError::Value {
+            key,
+            value: value.to_owned(),
+            reason,
+            span: None,
+        })
+    }
+
+    fn mean(
+        written: &WrittenConfig,
+        refuse: &dyn Fn(&'static str, &str, String) -> ConfigError,
+    ) -> Result<Self, ConfigError> {
+        let name: AssetName =
+            written.name.parse().map_err(|error| refuse("name", &written.name, format!("{error}")))?;
+        let tag = match &written.tag {
+            Some(text) => text.parse().map_err(|error: InvalidTag| refuse("tag", text, error.to_string()))?,
+            None => TagPattern::default(),
+        };
+        let mut binaries = BTreeMap::new();
+        for (platform, path) in &written.binaries {
+            let meant: Platform =
+                platform.parse().map_err(|error| refuse("binaries", platform, format!("{error}")))?;
+            binaries.insert(meant, inside(path).ok_or_else(|| refuse("binaries", path, OUTSIDE.to_owned()))?);
+        }
+        let mut assets = BTreeMap::new();
+        for path in &written.assets {
+            let meant = inside(path).ok_or_else(|| refuse("assets", path, OUTSIDE.to_owned()))?;
+            let file = meant.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name: AssetName = file.parse().map_err(|error| refuse("assets", path, format!("{error}")))?;
+            if assets.insert(name, meant).is_some() {
+                return Err(refuse("assets", path, "another asset has the same file name".to_owned()));
+            }
+        }
+        let policy = match &written.policy {
+            Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
+            None => None,
+        };
+        Ok(Self { image: image(written.image.as_ref(), &name, refuse)?, name, tag, binaries, assets, policy })
+    }
+}
+
+const OUTSIDE: &str = "it is not a relative path inside the repository";
+
+fn image(
+    written: Option<&WrittenImage>,
+    name: &AssetName,
+    refuse: &dyn Fn(&'static str, &str, String) -> ConfigError,
+) -> Result<Image, ConfigError> {
+    let Some(written) = written else {
+        let path: String = name
+            .as_str()
+            .to_ascii_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let text = format!("localhost/{}", path.trim_matches('-'));
+        let repository = text.parse().map_err(|error| refuse("name", name.as_str(), format!("{error}")))?;
+        return Ok(Image { repository, user: USER.to_owned(), rolling: None });
+    };
+    let repository = written
+        .repository
+        .parse()
+        .map_err(|error| refuse("image.repository", &written.repository, format!("{error}")))?;
+    let user = written.user.clone().unwrap_or_else(|| USER.to_owned());
+    let numeric = user.split(':').all(|part| part.parse::<u32>().is_ok());
+    if !numeric {
+        return Err(refuse("image.user", &user, "expected UID or UID:GID in digits".to_owned()));
+    }
+    if let Some(bad) = written.rolling.iter().flatten().find(|tag| !is_image_tag(tag)) {
+        return Err(refuse("image.rolling", bad, "it is not an image tag".to_owned()));
+    }
+    Ok(Image { repository, user, rolling: written.rolling.clone() })
+}
+
+/// A relative path that stays inside.
+fn inside(path: &str) -> Option<PathBuf> {
+    let meant = Path::new(path);
+    let stays = !path.is_empty()
+        && meant.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    stays.then(|| meant.to_owned())
+}
+
+/// Where a value stands in the file.
+fn span(text: &str, path: &str, value: &str) -> Option<Span> {
+    let start = text.find(value)?;
+    Some(Span {
+        path: path.to_owned(),
+        source: text.to_owned(),
+        start,
+        end: start + value.len(),
+        label: "here".to_owned(),
+    })
+}
+
+/// Why `release.yaml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not YAML, or not its keys.
+    #[error("{0}")]
+    Yaml(YamlError),
+    /// A value that cannot be meant.
+    #[error("`{value}` cannot be `{key}`: {reason}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
+        /// Which rule it breaks.
+        reason: String,
+        /// Where it stands.
+        span: Option<Box<Span>>,
+    },
+}
+
+impl Hint for ConfigError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Yaml(_) => "config",
+            Self::Value { .. } => "config-value",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Yaml(error) => error.hints(),
+            Self::Value { .. } => Vec::new(),
+        }
+    }
+
+    fn span(&self) -> Option<Span> {
+        match self {
+            Self::Yaml(error) => error.span(),
+            Self::Value { span, .. } => span.as_deref().cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_enough() {
+        let config = Config::load(b"name: kyklos\n", "release.yaml").unwrap();
+        assert_eq!(config.image.repository.to_string(), "localhost/kyklos");
+        assert_eq!((config.image.user.as_str(), config.tag.to_string().as_str()), ("65532", "v{version}"));
+        assert_eq!(config, Config::named("kyklos").unwrap());
+    }
+
+    #[test]
+    fn values_that_cannot_be_meant_are_shown() {
+        let refuse = |text: &str| {
+            let error = Config::load(text.as_bytes(), "release.yaml").unwrap_err();
+            (error.to_string(), error.span().map(|span| span.line_column()))
+        };
+        assert_eq!(
+            refuse("name: a\nimage:\n  repository: Kyklos\n"),
+            ("`Kyklos` cannot be `image.repository`: `Kyklos` is not an image repository of the form HOST[:PORT]/PATH in lower case".to_owned(), Some((3, 15)))
+        );
+        assert!(refuse("name: a\nassets: [../x]\n").0.contains("relative path inside"));
+        assert!(refuse("name: a/b\n").0.contains("cannot be `name`"));
+        assert!(refuse("name: a\nbinaries: {linux: x}\n").0.contains("OS/ARCH"));
+        assert!(refuse("name: a\nasets: []\n").0.contains("unknown field `asets`"));
+    }
+}

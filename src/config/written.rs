@@ -1,0 +1,39 @@
+//! `release.yaml` as it stands in the file.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What a release consists of. Everything but the name may be left out.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "release.yaml")]
+pub struct WrittenConfig {
+    /// The name of the project; assets are named after it.
+    pub name: String,
+    /// Which tags are releases, with `{version}` for the SemVer version. Default: `v{version}`.
+    pub tag: Option<String>,
+    /// Executables of the release: `OS/ARCH` and the path of the file.
+    #[serde(default)]
+    pub binaries: BTreeMap<String, String>,
+    /// Other files of the release, for example `install.yaml`.
+    #[serde(default)]
+    pub assets: Vec<String>,
+    /// The container image. Made when there are binaries.
+    pub image: Option<WrittenImage>,
+    /// The policy file. Default: `policies/release.yaml` when it exists.
+    pub policy: Option<String>,
+}
+
+/// The container image.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenImage {
+    /// Where it is pulled from, `HOST/PATH`.
+    pub repository: String,
+    /// The user it runs as. Default: `65532`.
+    pub user: Option<String>,
+    /// Tags that move forward with a stable release. Default: `latest`, `vMAJOR` and `vMAJOR.MINOR`.
+    pub rolling: Option<Vec<String>>,
+}
