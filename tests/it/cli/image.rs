@@ -192,6 +192,25 @@ fn a_refused_image_leaves_the_layout_as_it_was() {
 }
 
 #[test]
+fn processes_that_write_at_once_lose_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("app"), "a binary").unwrap();
+    std::thread::scope(|scope| {
+        for user in 1..5 {
+            let here = here.path();
+            scope.spawn(move || {
+                let line =
+                    format!("image assemble --user {user} --binary linux/amd64=app -o oci:reg:v{user}");
+                let _ = kyklos(here).args(&line).run().expect(0);
+            });
+        }
+    });
+    for user in 1..5 {
+        let _ = kyklos(here.path()).args(&format!("image check oci:reg:v{user}")).run().expect(0);
+    }
+}
+
+#[test]
 fn usage() {
     let here = tempfile::tempdir().unwrap();
     assemble(here.path(), "one", "oci:reg:v1.0.0");
