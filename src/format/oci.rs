@@ -199,6 +199,7 @@ pub struct ImageManifest {
 
 /// An index or a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, never a list of them")]
 pub enum Document {
     /// Lists manifests.
     Index(ImageIndex),

@@ -208,7 +208,10 @@ mod tests {
         assert!(matches!(assemble(&[], &settings()), Err(ImageError::NoBinary)));
         for user in ["", "root", "1:", ":1", "1:2:3", "+1", "4294967296"] {
             let settings = Settings { user: user.to_owned(), ..settings() };
-            assert!(matches!(assemble(&[one.clone()], &settings), Err(ImageError::User { .. })), "{user}");
+            assert!(
+                matches!(assemble(std::slice::from_ref(&one), &settings), Err(ImageError::User { .. })),
+                "{user}"
+            );
         }
         for name in ["", "..", ".wh.a", "a/b", "a\0"] {
             let one = Contents { name: name.to_owned(), ..one.clone() };

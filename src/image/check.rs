@@ -1,6 +1,7 @@
 //! Facts of an image that gates decide on, and what is wrong with it whatever the policy says.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +9,9 @@ use super::error::ImageError;
 use super::inspect::{Inspected, InspectedPlatform, beside, inspect};
 use super::layer::{LayerFacts, LayerLimits, scan};
 use crate::diag::{Diagnostic, Severity};
-use crate::format::oci::{Descriptor, annotation};
+use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, annotation};
 use crate::model::{Digest, Platform};
-use crate::port::Registry;
+use crate::port::{Registry, RegistryError};
 
 /// What is known about an image. Every byte of it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +94,7 @@ pub async fn check(
     digest: &Digest,
     limits: LayerLimits,
 ) -> Result<ImageFacts, ImageError> {
-    let Inspected { digest, media_type, annotations, platforms, .. } =
+    let Inspected { digest, media_type, bytes, annotations, platforms, .. } =
         inspect(registry, digest, false).await?;
     let mut facts = ImageFacts {
         digest,
@@ -128,7 +129,37 @@ pub async fn check(
         }
         check_platform(registry, platform, limits, &mut facts).await?;
     }
+    let index = Document::parse(&bytes, Some(&facts.media_type))
+        .map_err(|source| ImageError::Document { digest, source })?;
+    if let Document::Index(index) = index {
+        for entry in index.manifests.iter().filter(|entry| entry.runnable().is_none()) {
+            if let Err(error) = read_all(registry, entry).await {
+                facts.complete = false;
+                let message = format!("{} cannot be read: {error}", entry.digest);
+                facts.report(None, Severity::Error, "image-incomplete", message);
+            }
+        }
+    }
     Ok(facts)
+}
+
+/// Reads an entry of an index that nobody runs, such as an attestation, and everything it names.
+async fn read_all(registry: &dyn Registry, entry: &Descriptor) -> Result<(), ImageError> {
+    let missing = |digest| RegistryError::NotStored { digest };
+    let manifest = registry.manifest(&entry.digest, MANIFEST_LIMIT).await?;
+    let manifest = manifest.ok_or_else(|| missing(entry.digest))?;
+    let document = Document::parse(&manifest.bytes, Some(&entry.media_type))
+        .map_err(|source| ImageError::Document { digest: entry.digest, source })?;
+    for named in document.named() {
+        let mut reader = registry.blob(named).await?.ok_or_else(|| missing(named.digest))?;
+        let what = named.digest.to_string();
+        beside(move || {
+            io::copy(&mut reader, &mut io::sink())
+                .map_err(|source| RegistryError::of_read(source, &what).into())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 impl ImageFacts {
@@ -183,7 +214,7 @@ async fn check_platform(
     }
     match (uid, &platform.run.user) {
         (Some(0), _) => {
-            facts.report(Some(platform), Severity::Error, "image-root", "it runs as root".to_owned())
+            facts.report(Some(platform), Severity::Error, "image-root", "it runs as root".to_owned());
         }
         (None, Some(name)) => {
             let message = format!("the user `{}` is not a number", name.escape_debug());

@@ -18,4 +18,4 @@ pub use inspect::{Attached, Inspected, InspectedPlatform, Run, digest_lines, ins
 pub use layer::{Layer, LayerError, LayerFacts, LayerLimits, scan};
 pub use package::{Blob, Package};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
-pub use tags::{Move, TagPolicy, TagState, move_tags, rolling_tags};
+pub use tags::{Move, TagPolicy, TagState, move_tags, plan_moves, rolling_tags};

@@ -54,6 +54,22 @@ pub async fn move_tags(
     tags: &[String],
     policy: Option<TagPolicy>,
 ) -> Result<Vec<Move>, ImageError> {
+    let moves = plan_moves(registry, digest, tags, policy).await?;
+    for wanted in [TagPolicy::Immutable, TagPolicy::Rolling] {
+        for change in moves.iter().filter(|one| one.policy == wanted && one.state != TagState::Unchanged) {
+            registry.tag(&change.tag, digest).await?;
+        }
+    }
+    Ok(moves)
+}
+
+/// What [`move_tags`] would do. Nothing is changed, and the manifest need not be stored yet.
+pub async fn plan_moves(
+    registry: &dyn Registry,
+    digest: &Digest,
+    tags: &[String],
+    policy: Option<TagPolicy>,
+) -> Result<Vec<Move>, ImageError> {
     let mut versions = Vec::new();
     for tag in registry.tags().await? {
         if let Some(version) = version(&tag) {
@@ -85,13 +101,6 @@ pub async fn move_tags(
             return Err(ImageError::TagBackwards { tag: tag.clone(), current, new });
         }
         moves.push(Move { tag: tag.clone(), policy, state, previous });
-    }
-    for wanted in [TagPolicy::Immutable, TagPolicy::Rolling] {
-        for change in
-            moves.iter().filter(|change| change.policy == wanted && change.state != TagState::Unchanged)
-        {
-            registry.tag(&change.tag, digest).await?;
-        }
     }
     Ok(moves)
 }

@@ -5,7 +5,8 @@ use std::io::{Cursor, Read as _};
 use std::path::Path;
 
 use kyklos_release::adapter::oci::Layout;
-use kyklos_release::format::oci::{Descriptor, ImageIndex, MANIFEST_LIMIT, media_type};
+use kyklos_release::diag::Severity;
+use kyklos_release::format::oci::{Descriptor, ImageIndex, MANIFEST_LIMIT, PlatformFields, media_type};
 use kyklos_release::image::{
     Assembled, Contents, ImageError, LayerLimits, Settings, assemble, check, move_tags, referrer,
 };
@@ -329,4 +330,36 @@ fn a_blob_is_read_as_a_stream() {
     let mut read = Vec::new();
     wait(layout.blob(&descriptor)).unwrap().unwrap().read_to_end(&mut read).unwrap();
     assert!(read == bytes);
+}
+
+#[test]
+fn an_index_that_lies_about_a_platform_or_hides_damage_is_not_sound() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let attestation = referrer(b"bundle", &image.index, None, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    wait(attestation.package.put(&layout)).unwrap();
+    let platform = "linux/s390x".parse().unwrap();
+    let child = image.package.manifests[0].descriptor();
+    let index = ImageIndex {
+        schema_version: 2,
+        media_type: media_type::INDEX.to_owned(),
+        artifact_type: None,
+        manifests: vec![
+            Descriptor { platform: Some(PlatformFields::from(&platform)), ..child },
+            attestation.descriptor,
+        ],
+        subject: None,
+        annotations: [].into(),
+    };
+    let bytes = serde_json::to_vec(&index).unwrap();
+    let digest = wait(layout.put_manifest(media_type::INDEX, &bytes)).unwrap();
+    let codes = || {
+        let facts = wait(check(&layout, &digest, LayerLimits::default())).unwrap();
+        let errors = facts.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
+        (facts.complete, errors.map(|problem| problem.code).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(codes(), (true, "image-platform".to_owned()));
+    let bundle = layout.root().join("blobs/sha256").join(Digest::of(b"bundle").hex());
+    std::fs::write(bundle, "BUNDLE").unwrap();
+    assert_eq!(codes(), (false, "image-platform image-incomplete".to_owned()));
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{CliError, Context, FORMATS, Place, Reply, place};
 use crate::adapter::oci::Layout;
-use crate::image::{Contents, Settings, assemble, digest_lines, move_tags};
+use crate::image::{Contents, Settings, assemble, digest_lines, move_tags, plan_moves};
 use crate::model::{Platform, Target};
 use crate::render::json::v1;
 
@@ -103,11 +103,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
     }
     let assembled = assemble(&contents, &settings)?;
     let layout = Layout::create(context.path(&path))?;
+    let tags: Vec<String> = tag.into_iter().collect();
     context.block_on(async {
+        // A tag that may not move is told before anything is stored.
+        plan_moves(&layout, &assembled.index.digest, &tags, None).await?;
         assembled.package.put(&layout).await?;
-        if let Some(tag) = tag {
-            move_tags(&layout, &assembled.index.digest, &[tag], None).await?;
-        }
+        move_tags(&layout, &assembled.index.digest, &tags, None).await?;
         Ok(())
     })?;
     let text = digest_lines(&target.to_string(), &assembled.index.digest, &assembled.platforms);

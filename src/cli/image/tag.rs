@@ -1,5 +1,7 @@
 //! `image tag`: points tags to an image.
 
+use std::fmt::Write as _;
+
 use super::{CliError, Context, FORMATS, Reply, open};
 use crate::image::{TagPolicy, TagState, move_tags};
 use crate::model::{Target, is_image_tag};
@@ -47,7 +49,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             TagState::Moved => "moved",
             TagState::Unchanged => "unchanged",
         };
-        text.push_str(&format!("{state:9} {} -> {digest}\n", change.tag));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{state:9} {} -> {digest}", change.tag);
     }
     Reply::done("kyklos-release/image-tag/v1", &v1::image::Tagged::new(&digest, &moves), text)
 }

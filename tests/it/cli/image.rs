@@ -10,7 +10,7 @@ fn assemble(here: &Path, text: &str, to: &str) {
         std::fs::write(here.join(format!("dist/app-{architecture}")), format!("{text} {architecture}"))
             .unwrap();
     }
-    kyklos(here)
+    let _ = kyklos(here)
         .args("image assemble --name app --binary linux/arm64=dist/app-arm64 --binary linux/amd64=dist/app-amd64")
         .args("--annotation org.opencontainers.image.version=1.0.0 --label a=b -o")
         .arg(to)
@@ -79,7 +79,10 @@ fn check_tells_facts_and_findings() {
 fn check_says_no_to_root_and_to_damage() {
     let here = tempfile::tempdir().unwrap();
     std::fs::write(here.path().join("sh"), "a shell").unwrap();
-    kyklos(here.path()).args("image assemble --user 0 --binary linux/amd64=sh -o oci:reg").run().expect(0);
+    let _ = kyklos(here.path())
+        .args("image assemble --user 0 --binary linux/amd64=sh -o oci:reg")
+        .run()
+        .expect(0);
     let answer = kyklos(here.path()).args("image check oci:reg --format json").run().expect(1).json();
     assert_eq!(answer["ok"], false);
     assert_eq!(answer["data"]["complete"], true);
@@ -113,8 +116,40 @@ fn a_version_tag_never_moves() {
     let answer = tag("oci:reg:edge latest --format json").expect(0).json();
     assert_eq!(answer["data"]["tags"][0]["state"], "moved");
     assert_eq!(answer["data"]["tags"][0]["policy"], "rolling");
-    tag("oci:reg:edge latest v1.0 --immutable").expect(5);
-    tag("oci:reg:edge v1.0.0 --rolling").expect(0);
+    let _ = tag("oci:reg:edge latest v1.0 --immutable").expect(5);
+    let _ = tag("oci:reg:edge v1.0.0 --rolling").expect(0);
+}
+
+#[test]
+fn a_refused_image_leaves_the_layout_as_it_was() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path(), "one", "oci:reg:v1.0.0");
+    let count = || std::fs::read_dir(here.path().join("reg/blobs/sha256")).unwrap().count();
+    let before = count();
+    let run = kyklos(here.path())
+        .args("image assemble --user 7 --binary linux/amd64=dist/app-amd64 -o oci:reg:v1.0.0")
+        .run();
+    assert!(run.expect(5).stderr().starts_with("error[image-tag-taken]"));
+    assert_eq!(count(), before);
+}
+
+#[test]
+fn processes_that_write_at_once_lose_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("app"), "a binary").unwrap();
+    std::thread::scope(|scope| {
+        for user in 1..5 {
+            let here = here.path();
+            scope.spawn(move || {
+                let line =
+                    format!("image assemble --user {user} --binary linux/amd64=app -o oci:reg:v{user}");
+                let _ = kyklos(here).args(&line).run().expect(0);
+            });
+        }
+    });
+    for user in 1..5 {
+        let _ = kyklos(here.path()).args(&format!("image check oci:reg:v{user}")).run().expect(0);
+    }
 }
 
 #[test]
