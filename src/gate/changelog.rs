@@ -1,0 +1,69 @@
+//! Gate `changelog`: the changelog of the version says something.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Gate, Judgement, settings};
+use crate::evidence::{Evidence, Fact, Item, Kind};
+
+/// The gate.
+pub(super) struct Changelog;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Settings {
+    /// The fewest entries.
+    #[serde(default = "one")]
+    min_entries: u64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+impl Gate for Changelog {
+    fn kind(&self) -> &'static str {
+        "changelog"
+    }
+
+    fn page(&self) -> &'static str {
+        include_str!("../../docs/gates/changelog.md")
+    }
+
+    fn needs(&self, _settings: &Value) -> Vec<Kind> {
+        vec![Kind::Changelog]
+    }
+
+    fn accept(&self, value: &Value) -> Result<(), serde_json::Error> {
+        settings::<Settings>(value).map(drop)
+    }
+
+    fn judge(&self, value: &Value, items: &[&Item], evidence: &Evidence) -> Judgement {
+        let Ok(Settings { min_entries }) = settings(value) else {
+            return Judgement::unknown(
+                "settings of the gate changelog".to_owned(),
+                "other settings".to_owned(),
+            );
+        };
+        let tag = evidence.subject.tag.as_str();
+        let version = tag.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let expected = format!("a heading with {version} and at least {min_entries} entries");
+        let mut wrong = Vec::new();
+        let mut entries = 0;
+        for item in items {
+            let Ok(Fact::Changelog(facts)) = &item.fact else { continue };
+            entries += facts.entries;
+            if facts.manual {
+                wrong.push(format!("{} is the template for a person to fill in", item.path));
+            }
+            if !facts.headings.iter().any(|heading| heading.contains(version)) {
+                wrong.push(format!("no heading of {} names {version}", item.path));
+            }
+        }
+        if entries < min_entries {
+            wrong.push(format!("{entries} entries"));
+        }
+        let remedy = "write the missing entries, or look at `kyklos-release notes generate`";
+        Judgement::of(expected, &wrong, format!("{entries} entries"), remedy)
+    }
+}
