@@ -55,6 +55,16 @@ impl DirForge {
         self.root.join("releases").join(segment(tag))
     }
 
+    /// Tags of everything that is published, by name.
+    pub fn published(&self) -> Result<Vec<Tag>, ForgeError> {
+        Ok(self.list("releases")?.into_iter().map(|release| release.tag).collect())
+    }
+
+    /// The commit a release was made for.
+    pub fn commit(&self, release: &ReleaseId) -> Result<Option<CommitId>, ForgeError> {
+        Ok(Some(read_record(&self.directory(release)?)?.commit))
+    }
+
     fn directory(&self, release: &ReleaseId) -> Result<PathBuf, ForgeError> {
         // An id is "drafts/NAME" or "releases/NAME"; both come from list().
         let known = release.0.split_once('/').is_some_and(|(kind, name)| {

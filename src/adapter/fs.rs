@@ -182,6 +182,55 @@ pub fn remove_left_overs(directory: &Path) -> Result<(), FilesError> {
     Ok(())
 }
 
+/// Removes a file if it is there.
+pub fn remove_file(path: &Path) -> Result<(), FilesError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FilesError::io("remove", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory with everything in it if it is there.
+pub fn remove_dir(path: &Path) -> Result<(), FilesError> {
+    match fs::remove_dir_all(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FilesError::io("remove", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a directory holds nothing.
+pub fn is_empty(path: &Path) -> Result<bool, FilesError> {
+    let mut entries = fs::read_dir(path).map_err(|source| FilesError::io("list", path, source))?;
+    Ok(entries.next().is_none())
+}
+
+/// The absolute path without links.
+pub fn canonical(path: &Path) -> Result<PathBuf, FilesError> {
+    fs::canonicalize(path).map_err(|source| FilesError::io("read", path, source))
+}
+
+/// Holds a directory against other processes until it is dropped; the system lets go when the process dies.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _handle: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock; `None` when another process has it.
+    pub fn try_take(directory: &Path) -> Result<Option<Self>, FilesError> {
+        let handle = File::open(directory).map_err(|source| FilesError::io("lock", directory, source))?;
+        match handle.try_lock() {
+            Ok(()) => Ok(Some(Self { _handle: handle })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(source)) => Err(FilesError::io("lock", directory, source)),
+        }
+    }
+}
+
 /// Whether anything has this name.
 pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()

@@ -2,5 +2,6 @@
 
 pub mod dir_forge;
 pub mod fs;
+pub mod git;
 pub mod oci;
 pub mod sigstore;

@@ -85,6 +85,22 @@ impl Context {
         Ok(fs::read(&self.path(path), limit)?)
     }
 
+    /// Standard input, at most `limit` bytes.
+    pub(crate) fn stdin(&self, limit: u64) -> Result<Vec<u8>, CliError> {
+        use std::io::Read as _;
+        let mut bytes = Vec::new();
+        let name = Path::new("standard input");
+        std::io::stdin()
+            .lock()
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| FilesError::io("read", name, source))?;
+        if bytes.len() as u64 > limit {
+            return Err(FilesError::TooLarge { path: name.to_owned(), limit }.into());
+        }
+        Ok(bytes)
+    }
+
     /// Sixteen random hexadecimal digits.
     pub(crate) fn nonce(&self) -> String {
         use std::hash::{BuildHasher as _, Hasher as _};

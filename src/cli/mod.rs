@@ -1,20 +1,31 @@
 //! Floor 5: the command line. One file per command, each with `Args` and `run`.
 
 mod abort;
+mod archive;
 mod bug;
+mod build_info;
+mod checksums;
 mod completions;
 mod context;
 mod error;
+mod evidence;
 mod exit;
+mod gate;
 mod image;
 mod man;
 mod manual;
+mod measure;
+mod notes;
 mod opened;
 mod plan;
 mod project;
 mod publish;
+mod rehearse;
+mod sbom;
 mod schema;
 mod status;
+mod trust;
+mod verify;
 
 pub use bug::install_panic_hook;
 pub use exit::Exit;
@@ -99,41 +110,80 @@ impl std::fmt::Display for Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Give a release up before it is published
-    Abort(abort::Args),
-    /// Print the script that completes commands in a shell
-    Completions(completions::Args),
+    /// Write the source of a tag as a reproducible archive
+    Archive(archive::Args),
+    /// Tell what executables are: platform, size, toolchain, modules
+    BuildInfo(build_info::Args),
+    /// Write or check the list of files with their digests
+    Checksums(checksums::Args),
     /// Make, look at, check and tag container images
     Image(image::Args),
-    /// Write the manual pages into a directory
-    Man(man::Args),
-    /// Explain what is left of a release, for a person to do
-    Manual(manual::Args),
+    /// Write changelogs and tell the next version
+    Notes(notes::Args),
+    /// Write or check a bill of materials
+    Sbom(sbom::Args),
+    /// Collect what gates decide on
+    Evidence(evidence::Args),
+    /// Decide whether a release may happen
+    Gate(gate::Args),
     /// Write the release manifest of a directory of files
     Plan(plan::Args),
     /// Publish a planned release, or go on where the last run stopped
     Publish(publish::Args),
-    /// Print the JSON Schema of an answer, or list them
-    Schema(schema::Args),
     /// Tell where a release stands
     Status(status::Args),
+    /// Explain what is left of a release, for a person to do
+    Manual(manual::Args),
+    /// Give a release up before it is published
+    Abort(abort::Args),
+    /// Make, judge, publish and verify a release here, offline
+    Rehearse(rehearse::Args),
+    /// Check that a release is what its maker signed
+    Verify(verify::Args),
+    /// Make trust roots
+    Trust(trust::Args),
+    /// Print the script that completes commands in a shell
+    Completions(completions::Args),
+    /// Write the manual pages into a directory
+    Man(man::Args),
+    /// Print the JSON Schema of an answer, or list them
+    Schema(schema::Args),
 }
 
 impl Command {
     fn run(self, context: &Context) -> Result<Reply, CliError> {
         match self {
-            Self::Abort(args) => abort::run(context, &args),
-            Self::Completions(args) => completions::run(context, &args),
+            Self::Archive(args) => archive::run(context, &args),
+            Self::BuildInfo(args) => build_info::run(context, &args),
+            Self::Checksums(args) => checksums::run(context, &args),
             Self::Image(args) => image::run(context, args),
-            Self::Man(args) => man::run(context, &args),
-            Self::Manual(args) => manual::run(context, &args),
+            Self::Notes(args) => notes::run(context, &args),
+            Self::Sbom(args) => sbom::run(context, &args),
+            Self::Evidence(args) => evidence::run(context, &args),
+            Self::Gate(args) => gate::run(context, &args),
             Self::Plan(args) => plan::run(context, &args),
             Self::Publish(args) => publish::run(context, &args),
-            Self::Schema(args) => schema::run(context, &args),
             Self::Status(args) => status::run(context, &args),
+            Self::Manual(args) => manual::run(context, &args),
+            Self::Abort(args) => abort::run(context, &args),
+            Self::Rehearse(args) => rehearse::run(context, &args),
+            Self::Verify(args) => verify::run(context, &args),
+            Self::Trust(args) => trust::run(context, &args),
+            Self::Completions(args) => completions::run(context, &args),
+            Self::Man(args) => man::run(context, &args),
+            Self::Schema(args) => schema::run(context, &args),
         }
     }
 }
+
+/// The commands by what they are for, as `--help` shows them.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Make", &["archive", "build-info", "checksums", "image", "notes", "sbom"]),
+    ("Decide", &["evidence", "gate"]),
+    ("Publish", &["plan", "publish", "status", "manual", "abort", "rehearse"]),
+    ("Consume", &["verify", "trust"]),
+    ("Operate", &["completions", "man", "schema"]),
+];
 
 /// The answer of a command.
 struct Reply {

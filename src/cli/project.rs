@@ -1,12 +1,114 @@
-//! temp
+//! The repository and its `release.yaml`, as the commands that make things open them.
+
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+
 use super::context::Context;
 use super::error::CliError;
-pub(super) struct Project;
+use crate::adapter::fs;
+use crate::adapter::git::Repository;
+use crate::config::Config;
+use crate::diag::Kind;
+use crate::format::yaml;
+use crate::gate::Policy;
+use crate::model::{CommitId, Tag};
+use crate::plan::Facts;
+
+/// The policy file where `release.yaml` names none.
+const POLICY: &str = "policies/release.yaml";
+
+/// A repository and what its releases are.
+pub(super) struct Project {
+    pub(super) repository: Repository,
+    pub(super) config: Config,
+}
+
 impl Project {
-    pub(super) fn open(_c: &Context) -> Result<Self, CliError> {
-        Ok(Self)
+    /// Opens the repository the command stands in, and `release.yaml`: the one of `--config`, else the one found
+    /// upwards to the top of the work tree, else the name of the repository.
+    pub(super) fn open(context: &Context) -> Result<Self, CliError> {
+        let repository = Repository::discover(&context.directory)?;
+        let root = repository.root();
+        let found = match &context.config {
+            Some(path) => Some(context.path(path)),
+            None => context
+                .directory
+                .ancestors()
+                .take_while(|directory| directory.starts_with(&root) || **directory == root)
+                .map(|directory| directory.join("release.yaml"))
+                .find(|path| fs::exists(path)),
+        };
+        let config = match found {
+            Some(path) => {
+                let bytes = fs::read(&path, yaml::MAX_BYTES)?;
+                Config::load(&bytes, &path.strip_prefix(&root).unwrap_or(&path).display().to_string())?
+            }
+            None => Config::named(&default_name(&repository, &root))?,
+        };
+        Ok(Self { repository, config })
     }
-    pub(super) fn facts(&self, _t: &crate::model::Tag) -> Result<crate::plan::Facts, CliError> {
-        Err(CliError::usage("x", "x"))
+
+    /// The top of the work tree.
+    pub(super) fn root(&self) -> PathBuf {
+        self.repository.root()
     }
+
+    /// A path of `release.yaml`, seen from the top of the work tree.
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.root().join(path)
+    }
+
+    /// The facts of a tag that exists.
+    pub(super) fn facts(&self, tag: &Tag) -> Result<Facts, CliError> {
+        let found = self.repository.tag(tag, &self.config.tag)?;
+        Ok(self.facts_of(found.tag, found.version, found.commit, found.time))
+    }
+
+    /// The facts of a tag that may not exist yet.
+    pub(super) fn facts_of(
+        &self,
+        tag: Tag,
+        version: Version,
+        commit: CommitId,
+        created: jiff::Timestamp,
+    ) -> Facts {
+        Facts {
+            name: self.config.name.to_string(),
+            tag,
+            version,
+            commit,
+            created,
+            rolling: self.config.image.rolling.clone(),
+        }
+    }
+
+    /// The policy at a commit; `None` when there is none. A policy that is named and missing is an error.
+    pub(super) fn policy(&self, commit: CommitId) -> Result<Option<Policy>, CliError> {
+        let path = self
+            .config
+            .policy
+            .as_deref()
+            .map_or_else(|| POLICY.to_owned(), |path| path.display().to_string());
+        match self.repository.read_file(commit, &path, yaml::MAX_BYTES)? {
+            Some(bytes) => Ok(Some(Policy::load(&bytes, &path)?)),
+            None if self.config.policy.is_some() => Err(CliError::new(
+                Kind::Usage,
+                "policy-missing",
+                format!("{path} is not in commit {}", commit.short()),
+            )
+            .hinted(format!("commit it, or take `policy: {path}` out of release.yaml"))),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The name of the repository on its forge, else of its directory, in letters an asset may have.
+fn default_name(repository: &Repository, root: &Path) -> String {
+    let directory = || root.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = repository.origin().map(|origin| origin.repo).or_else(directory).unwrap_or_default();
+    let clean: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    let clean = clean.trim_matches(['.', '-']).to_owned();
+    if clean.is_empty() { "release".to_owned() } else { clean }
 }

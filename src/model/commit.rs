@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use semver::Version;
 use serde::{Deserialize, Serialize};
+
+use super::Tag;
 
 /// The object id of a commit: 40 lower-case hexadecimal digits (SHA-1 repositories).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,7 +16,7 @@ pub struct CommitId([u8; 20]);
 
 impl CommitId {
     /// Wraps the 20 bytes of an object id.
-    pub fn from_bytes(bytes: [u8; 20]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 20]) -> Self {
         Self(bytes)
     }
 
@@ -105,4 +108,19 @@ pub struct Commit {
     pub time: Timestamp,
     /// The whole message.
     pub message: String,
+}
+
+/// A release tag and what it points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagFacts {
+    /// The name.
+    pub tag: Tag,
+    /// The version in the name.
+    pub version: Version,
+    /// The commit, annotated and nested tags peeled.
+    pub commit: CommitId,
+    /// When it was tagged; for a lightweight tag the time of the commit.
+    pub time: Timestamp,
+    /// Whether there is a tag object.
+    pub annotated: bool,
 }

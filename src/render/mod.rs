@@ -1,3 +1,4 @@
 //! Floor 5: values of the floors below as text, JSON, Markdown. The frozen wire types live in [`json`].
 
 pub mod json;
+pub mod text;

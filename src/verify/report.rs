@@ -114,6 +114,36 @@ impl Report {
         !self.findings.iter().any(|finding| finding.subject == name)
     }
 
+    /// A check outside of this module that failed because bytes are not what they should be.
+    pub fn refuse(&mut self, code: &'static str, subject: &str, message: String) {
+        self.fail(Reason::Tampered, code, subject, message);
+    }
+
+    /// A file that is looked at.
+    pub fn look_at(&mut self, name: &str, digest: Digest) {
+        self.seen(name, digest);
+    }
+
+    /// A signature that holds.
+    pub fn hold(&mut self, name: &str, place: &str, verified: &Verified) {
+        self.signed(name, &Signature::new(place, verified));
+    }
+
+    /// A file without a signature.
+    pub fn unsigned(&mut self, name: &str, message: String) {
+        self.fail(Reason::NotSigned, "verify-not-signed", name, message);
+    }
+
+    /// A genuine file that is not what was asked for.
+    pub fn unmet(&mut self, name: &str, message: String) {
+        self.fail(Reason::PolicyUnmet, "verify-policy", name, message);
+    }
+
+    /// A signature that does not hold.
+    pub fn doubt(&mut self, name: &str, error: &TrustError) {
+        self.distrust(name, error);
+    }
+
     pub(super) fn fail(
         &mut self,
         reason: Reason,

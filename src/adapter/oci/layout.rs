@@ -18,7 +18,9 @@ use async_trait::async_trait;
 use super::checked::Checked;
 use super::listing::Listing;
 use crate::adapter::fs::{self as files, TEMPORARY_PREFIX};
-use crate::format::oci::{Descriptor, Document, LayoutFile, MANIFEST_LIMIT, OciError, media_type};
+use crate::format::oci::{
+    Descriptor, Document, ImageIndex, LayoutFile, MANIFEST_LIMIT, OciError, media_type,
+};
 use crate::model::{Digest, Hasher, is_image_tag};
 use crate::port::{BlobReader, FilesError, Manifest, Registry, RegistryError};
 
@@ -79,6 +81,11 @@ impl Layout {
             layout.save(&Listing::empty())?;
         }
         Ok(layout)
+    }
+
+    /// The bytes in which this tool writes an `index.json` with these entries, and nothing else.
+    pub fn canonical(index: &ImageIndex) -> Option<Vec<u8>> {
+        Listing::of(&index.manifests).ok()?.to_bytes().ok()
     }
 
     /// The directory.

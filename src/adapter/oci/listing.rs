@@ -22,6 +22,15 @@ impl Listing {
         Self { document, entries: Vec::new() }
     }
 
+    /// A listing of exactly these entries.
+    pub(super) fn of(entries: &[Descriptor]) -> Result<Self, OciError> {
+        let mut listing = Self::empty();
+        for entry in entries {
+            listing.entries.push((entry.clone(), serde_json::to_value(entry)?));
+        }
+        Ok(listing)
+    }
+
     /// Reads `index.json`.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, OciError> {
         let Document::Index(ImageIndex { manifests, .. }) = Document::parse(bytes, Some(media_type::INDEX))?

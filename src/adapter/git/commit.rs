@@ -1,0 +1,100 @@
+//! A commit object: header lines, an empty line, the message.
+
+use jiff::Timestamp;
+
+use crate::model::{Commit, CommitId, Person};
+
+/// The longest message that is kept; a longer one is cut, since nobody reads it in notes.
+const MAX_MESSAGE: usize = 1 << 20;
+
+/// Reads the bytes of a commit object. `None` when they are not one.
+pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
+    let mut rest = bytes;
+    let (mut parents, mut author, mut time, mut encoding) = (Vec::new(), None, None, None);
+    loop {
+        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        if line.is_empty() {
+            break;
+        }
+        let Some(space) = line.iter().position(|byte| *byte == b' ') else { continue };
+        let value = &line[space + 1..];
+        match &line[..space] {
+            b"parent" => parents.push(std::str::from_utf8(value).ok()?.parse().ok()?),
+            b"author" if author.is_none() => author = Some(signature(value)?.0),
+            b"committer" if time.is_none() => time = Some(signature(value)?.1),
+            b"encoding" => encoding = Some(value),
+            // gpgsig, mergetag, and the lines that go on with a space.
+            _ => {}
+        }
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let message = decode(&rest[..rest.len().min(MAX_MESSAGE)], encoding);
+    Some(Commit { id, parents, author: author?, time: time?, message })
+}
+
+/// `Name <address> seconds zone`. Names are taken as they are; a time that is out of range becomes the epoch.
+pub(super) fn signature(line: &[u8]) -> Option<(Person, Timestamp)> {
+    let close = line.iter().rposition(|byte| *byte == b'>')?;
+    let open = line[..close].iter().position(|byte| *byte == b'<')?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let seconds = std::str::from_utf8(&line[close + 1..]).ok()?.split_whitespace().next();
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    Some((Person { name: text(&line[..open]), email: text(&line[open + 1..close]) }, time))
+}
+
+/// UTF-8, or Latin-1 where the commit says so, or UTF-8 with replacement characters.
+fn decode(bytes: &[u8], encoding: Option<&[u8]>) -> String {
+    let latin = encoding.is_some_and(|name| {
+        [b"iso-8859-1".as_slice(), b"iso8859-1", b"latin1", b"latin-1"]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+    });
+    if latin {
+        bytes.iter().copied().map(char::from).collect()
+    } else {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: CommitId = CommitId::from_bytes([7; 20]);
+
+    #[test]
+    fn reads_headers_and_message() {
+        let bytes = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\
+            parent 0101010101010101010101010101010101010101\n\
+            author Ad\xe4 <a@x> 1700000000 +0100\ncommitter B <b@x> 1700000060 -0500\n\
+            gpgsig -----BEGIN\n author Mallory <m@x> 1 +0000\n -----END\nencoding ISO-8859-1\n\nfeat: \xe4\n";
+        let commit = read(ID, bytes).unwrap();
+        assert_eq!(commit.parents, ["0101010101010101010101010101010101010101".parse().unwrap()]);
+        assert_eq!(commit.author, Person { name: "Ad\u{fffd}".into(), email: "a@x".into() });
+        assert_eq!(commit.time.as_second(), 1_700_000_060);
+        assert_eq!(commit.message, "feat: ä\n");
+    }
+
+    #[test]
+    fn an_empty_message_and_strange_times() {
+        let commit =
+            read(ID, b"tree 4b\nauthor <> 99999999999999999999 +0000\ncommitter  <> -5 x\n\n").unwrap();
+        assert_eq!((commit.author.name.as_str(), commit.time.as_second()), ("", -5));
+        assert_eq!(commit.message, "");
+        assert_eq!(read(ID, b"author A <a> 1 +0000\ncommitter B\n\nx"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            read(ID, &bytes);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Local repositories, read only. Nothing of the library underneath is seen outside of this folder, and no command of
+//! git is run.
+
+mod commit;
+mod error;
+mod tree;
+
+pub use error::GitError;
+pub use tree::{FileKind, TreeFile};
+
+use std::collections::{BinaryHeap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+use git2::{ErrorCode, ObjectType, Oid};
+
+use crate::model::{Commit, CommitId, Origin, Tag, TagFacts, TagPattern};
+
+/// A repository on disk.
+pub struct Repository {
+    inner: git2::Repository,
+}
+
+/// Tags that point to tags are followed this far.
+const MAX_TAG_DEPTH: usize = 8;
+
+impl Repository {
+    /// The repository a directory is in, found upwards.
+    pub fn discover(directory: &Path) -> Result<Self, GitError> {
+        static CACHE: Once = Once::new();
+        // Every object is read once; keeping them costs memory and saves nothing.
+        CACHE.call_once(|| git2::opts::enable_caching(false));
+        let inner = git2::Repository::discover(directory)
+            .map_err(|error| GitError::open(directory.to_owned(), error))?;
+        Ok(Self { inner })
+    }
+
+    /// The top of the work tree; of a bare repository its own directory.
+    pub fn root(&self) -> PathBuf {
+        self.inner.workdir().unwrap_or_else(|| self.inner.path()).to_owned()
+    }
+
+    /// Whether it is a shallow clone.
+    pub fn is_shallow(&self) -> bool {
+        self.inner.is_shallow()
+    }
+
+    /// The commit of HEAD.
+    pub fn head(&self) -> Result<CommitId, GitError> {
+        let head = self.inner.head().map_err(|error| match error.code() {
+            ErrorCode::UnbornBranch | ErrorCode::NotFound => GitError::Empty,
+            _ => GitError::read("read HEAD", error),
+        })?;
+        let commit = head.peel(ObjectType::Commit).map_err(|error| GitError::read("read HEAD", error))?;
+        Ok(commit_id(commit.id()))
+    }
+
+    /// The commit a revision names: a branch, a tag, an id, `HEAD~2`.
+    pub fn resolve(&self, revision: &str) -> Result<CommitId, GitError> {
+        let unknown = |_| GitError::NoRevision { revision: revision.escape_debug().take(200).collect() };
+        let object = self.inner.revparse_single(revision).map_err(unknown)?;
+        Ok(commit_id(object.peel(ObjectType::Commit).map_err(unknown)?.id()))
+    }
+
+    /// When a commit was committed.
+    pub fn commit_time(&self, id: CommitId) -> Result<jiff::Timestamp, GitError> {
+        let odb = self.odb()?;
+        let object = odb.read(oid(id)).map_err(|error| self.object_error(oid(id), error))?;
+        let commit = commit::read(id, object.data()).filter(|_| object.kind() == ObjectType::Commit);
+        Ok(commit.ok_or(GitError::Malformed { id })?.time)
+    }
+
+    /// The release tags, sorted by version, then name. Tags that do not point to a commit are none.
+    pub fn tags(&self, pattern: &TagPattern) -> Result<Vec<TagFacts>, GitError> {
+        let failed = |error| GitError::read("list the tags", error);
+        let mut tags = Vec::new();
+        for reference in self.inner.references_glob("refs/tags/*").map_err(failed)? {
+            let reference = reference.map_err(failed)?;
+            let Some(name) = std::str::from_utf8(reference.name_bytes()).ok() else { continue };
+            let name = name.strip_prefix("refs/tags/").unwrap_or(name);
+            let (Some(version), Some(target)) = (pattern.version(name), reference.target()) else { continue };
+            tags.extend(self.facts(name.parse()?, version, target)?);
+        }
+        tags.sort_by(|left, right| (&left.version, &left.tag).cmp(&(&right.version, &right.tag)));
+        Ok(tags)
+    }
+
+    /// One tag by name. Its version is read with the pattern.
+    pub fn tag(&self, tag: &Tag, pattern: &TagPattern) -> Result<TagFacts, GitError> {
+        let missing = || GitError::NoTag { tag: tag.to_string() };
+        let version = pattern
+            .version(tag.as_str())
+            .ok_or_else(|| GitError::NotARelease { tag: tag.to_string(), pattern: pattern.to_string() })?;
+        let target = match self.inner.refname_to_id(&format!("refs/tags/{tag}")) {
+            Ok(target) => target,
+            Err(error) if error.code() == ErrorCode::NotFound => return Err(missing()),
+            Err(error) => return Err(GitError::read("read the tag", error)),
+        };
+        self.facts(tag.clone(), version, target)?.ok_or_else(missing)
+    }
+
+    /// Peels a tag. `None` when a blob or a tree is at its end.
+    fn facts(&self, tag: Tag, version: semver::Version, target: Oid) -> Result<Option<TagFacts>, GitError> {
+        let odb = self.odb()?;
+        let (mut id, mut tagged) = (target, None);
+        for _ in 0..MAX_TAG_DEPTH {
+            let object = odb.read(id).map_err(|error| self.object_error(id, error))?;
+            match object.kind() {
+                ObjectType::Commit => {
+                    let commit = commit_id(id);
+                    let time = match tagged {
+                        Some(time) => time,
+                        None => {
+                            commit::read(commit, object.data())
+                                .ok_or(GitError::Malformed { id: commit })?
+                                .time
+                        }
+                    };
+                    let annotated = tagged.is_some() || id != target;
+                    return Ok(Some(TagFacts { tag, version, commit, time, annotated }));
+                }
+                ObjectType::Tag => {
+                    let (next, time) = tag_object(object.data()).unwrap_or((Oid::ZERO_SHA1, None));
+                    tagged = tagged.or(time);
+                    id = next;
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every commit that can be reached from the given ones, each read once. Children stand before their parents; of
+    /// commits without an order between them the newer one stands first, then the one with the greater id.
+    pub fn history(&self, tips: &[CommitId]) -> Result<Vec<Commit>, GitError> {
+        if self.is_shallow() {
+            return Err(GitError::Shallow);
+        }
+        let odb = self.odb()?;
+        let mut index: HashMap<CommitId, usize> = HashMap::new();
+        let mut commits: Vec<Commit> = Vec::new();
+        let mut children: Vec<u32> = Vec::new();
+        let mut pending: Vec<CommitId> = tips.to_vec();
+        while let Some(id) = pending.pop() {
+            if index.contains_key(&id) {
+                continue;
+            }
+            let found = oid(id);
+            let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
+            let commit = commit::read(id, object.data())
+                .filter(|_| object.kind() == ObjectType::Commit)
+                .ok_or(GitError::Malformed { id })?;
+            pending.extend(commit.parents.iter().filter(|parent| !index.contains_key(*parent)));
+            index.insert(id, commits.len());
+            commits.push(commit);
+            children.push(0);
+        }
+        for commit in &commits {
+            for parent in &commit.parents {
+                children[index[parent]] += 1;
+            }
+        }
+        let mut ready: BinaryHeap<_> = (0..commits.len())
+            .filter(|at| children[*at] == 0)
+            .map(|at| (commits[at].time, commits[at].id, at))
+            .collect();
+        let mut slots: Vec<Option<Commit>> = commits.into_iter().map(Some).collect();
+        let mut sorted = Vec::with_capacity(slots.len());
+        while let Some((_, _, at)) = ready.pop() {
+            let Some(commit) = slots[at].take() else { continue };
+            for parent in &commit.parents {
+                let parent = index[parent];
+                children[parent] -= 1;
+                if let (0, Some(waiting)) = (children[parent], &slots[parent]) {
+                    ready.push((waiting.time, waiting.id, parent));
+                }
+            }
+            sorted.push(commit);
+        }
+        Ok(sorted)
+    }
+
+    /// The tracked files that differ from HEAD, sorted; files git does not know are none of them. Empty for a bare
+    /// repository.
+    pub fn changed_files(&self) -> Result<Vec<String>, GitError> {
+        if self.inner.is_bare() {
+            return Ok(Vec::new());
+        }
+        let mut options = git2::StatusOptions::new();
+        options.include_untracked(false).include_ignored(false).exclude_submodules(true);
+        let failed = |error| GitError::read("compare the work tree with HEAD", error);
+        let statuses = self.inner.statuses(Some(&mut options)).map_err(failed)?;
+        let mut paths: Vec<String> =
+            statuses.iter().map(|entry| String::from_utf8_lossy(entry.path_bytes()).into_owned()).collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Where the remote `origin` is, when its URL is one of a forge.
+    pub fn origin(&self) -> Option<Origin> {
+        let remote = self.inner.find_remote("origin").ok()?;
+        Origin::from_url(std::str::from_utf8(remote.url_bytes()).ok()?)
+    }
+
+    fn odb(&self) -> Result<git2::Odb<'_>, GitError> {
+        self.inner.odb().map_err(|error| GitError::read("open the objects", error))
+    }
+
+    /// A missing object is told by what the clone left out.
+    fn object_error(&self, id: Oid, error: git2::Error) -> GitError {
+        if error.code() != ErrorCode::NotFound {
+            return GitError::read("read an object", error);
+        }
+        let promised = self.inner.config().and_then(|config| {
+            let mut entries = config.entries(Some(r"remote\..*\.promisor"))?;
+            Ok(entries.next().is_some())
+        });
+        let id = id.to_string();
+        match promised {
+            Ok(true) => GitError::Partial { id },
+            _ if self.is_shallow() => GitError::Shallow,
+            _ => GitError::Missing { id },
+        }
+    }
+}
+
+/// The target and the time of a tag object.
+fn tag_object(bytes: &[u8]) -> Option<(Oid, Option<jiff::Timestamp>)> {
+    let mut target = None;
+    let mut time = None;
+    for line in bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()) {
+        if let Some(id) = line.strip_prefix(b"object ") {
+            target = Oid::from_str(std::str::from_utf8(id).ok()?).ok();
+        } else if let Some(tagger) = line.strip_prefix(b"tagger ") {
+            time = commit::signature(tagger).map(|(_, time)| time);
+        }
+    }
+    Some((target?, time))
+}
+
+fn commit_id(id: Oid) -> CommitId {
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(&id.as_bytes()[..20]);
+    CommitId::from_bytes(bytes)
+}
+
+fn oid(id: CommitId) -> Oid {
+    Oid::from_bytes(id.as_bytes()).unwrap_or(Oid::ZERO_SHA1)
+}

@@ -1,0 +1,151 @@
+//! `checksums`: the list of files with their digests.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::context::Context;
+use super::error::CliError;
+use super::{Exit, Format, Reply};
+use crate::adapter::fs::Directory;
+use crate::diag::{Diagnostic, Severity};
+use crate::format::checksums::{self, Entry, MAX_BYTES, Style};
+use crate::port::{EntryKind, Files as _, FilesError};
+use crate::render::json::v1::files::{Checked, Listed};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the list of files with their digests
+    Create(CreateArgs),
+    /// Compare the files with a list; every line is reported
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct CreateArgs {
+    /// The files; only their names are listed
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write lines in the BSD format, `SHA256 (NAME) = HEX`
+    #[arg(long)]
+    tag: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// The list
+    file: PathBuf,
+    /// Where the files are [default: where the list is]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Say nothing about listed files that are not there
+    #[arg(long)]
+    ignore_missing: bool,
+    /// Say no to files that are not listed
+    #[arg(long)]
+    closed: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text, Format::Json])?;
+    match &args.command {
+        Command::Create(args) => create(context, args),
+        Command::Verify(args) => verify(context, args),
+    }
+}
+
+fn create(context: &Context, args: &CreateArgs) -> Result<Reply, CliError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for path in &args.files {
+        let full = context.path(path);
+        let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let directory = Directory::new(full.parent().unwrap_or(Path::new(".")));
+        let (digest, _) = directory.digest(Path::new(&name))?;
+        let asset = name.parse().map_err(|error| CliError::usage("checksums-name", format!("{error}")))?;
+        let entry = Entry { name: asset, digest };
+        if entries.iter().any(|other| other.name == entry.name && other.digest != entry.digest) {
+            return Err(CliError::usage("checksums-name", format!("two different files are called {name}")));
+        }
+        entries.push(entry);
+    }
+    let style = if args.tag { Style::Tagged } else { Style::Text };
+    let text = checksums::write(&entries, style);
+    let wire: Vec<Listed> = entries
+        .iter()
+        .map(|entry| Listed { name: entry.name.to_string(), digest: entry.digest.to_string() })
+        .collect();
+    Reply::done("kyklos-release/checksums-create/v1", &wire, text)
+}
+
+fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
+    let bytes = context.read(&args.file, MAX_BYTES as u64)?;
+    let entries = checksums::read(&bytes)?;
+    let list = context.path(&args.file);
+    let directory = args
+        .dir
+        .as_ref()
+        .map_or_else(|| list.parent().unwrap_or(Path::new(".")).to_owned(), |dir| context.path(dir));
+    let files = Directory::new(directory);
+    let mut checked = Checked {
+        ok: true,
+        matching: Vec::new(),
+        mismatched: Vec::new(),
+        missing: Vec::new(),
+        unlisted: Vec::new(),
+    };
+    let mut listed = BTreeSet::new();
+    let mut text = String::new();
+    for entry in entries {
+        let name = entry.name.to_string();
+        let (list, word) = match files.digest(Path::new(&name)) {
+            Ok((digest, _)) if digest == entry.digest => (&mut checked.matching, "OK"),
+            Ok(_) => (&mut checked.mismatched, "FAILED"),
+            Err(FilesError::Missing { .. }) if args.ignore_missing => {
+                listed.insert(name);
+                continue;
+            }
+            Err(FilesError::Missing { .. }) => (&mut checked.missing, "MISSING"),
+            Err(error) => return Err(error.into()),
+        };
+        list.push(name.clone());
+        text.push_str(&format!("{name}: {word}\n"));
+        listed.insert(name);
+    }
+    if args.closed {
+        for entry in files.list(Path::new("."))? {
+            let itself = list.file_name().is_some_and(|name| name.to_string_lossy() == entry.name);
+            if entry.kind == EntryKind::File && !listed.contains(&entry.name) && !itself {
+                text.push_str(&format!("{}: NOT LISTED\n", entry.name));
+                checked.unlisted.push(entry.name);
+            }
+        }
+    }
+    let wrong = checked.mismatched.len() + checked.missing.len() + checked.unlisted.len();
+    // Nothing at all was looked at: that is no yes.
+    checked.ok = wrong == 0 && !checked.matching.is_empty();
+    let exit = if checked.ok { Exit::Done } else { Exit::No };
+    let kinds = [
+        ("checksums-mismatch", &checked.mismatched),
+        ("checksums-missing", &checked.missing),
+        ("checksums-unlisted", &checked.unlisted),
+    ];
+    let diagnostics = kinds
+        .into_iter()
+        .flat_map(|(code, names)| {
+            names
+                .iter()
+                .map(move |name| Diagnostic::new(Severity::Error, code, name.clone()).at(name.clone()))
+        })
+        .collect();
+    let mut reply = Reply::done("kyklos-release/checksums-verify/v1", &checked, text)?;
+    reply.exit = exit;
+    reply.diagnostics = diagnostics;
+    Ok(reply)
+}

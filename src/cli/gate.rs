@@ -1,0 +1,150 @@
+//! `gate`: whether a release may happen.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::context::Context;
+use super::error::CliError;
+use super::project::Project;
+use super::{Exit, Format, Reply, evidence};
+use crate::evidence::{Evidence, Subject};
+use crate::format::yaml;
+use crate::gate::{self, ALL, Outcome, Policy};
+use crate::model::Tag;
+use crate::render::{json::v1, text};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge evidence by a policy
+    Run(RunArgs),
+    /// List the gates of a policy, or every type of gate
+    List(PolicyArgs),
+    /// Explain a type of gate and its settings
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct PolicyArgs {
+    /// The policy
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release gate run --policy policies/release.yaml --profile pre-merge --evidence evidence")]
+struct RunArgs {
+    /// The policy
+    #[arg(long, value_name = "FILE", default_value = "policies/release.yaml")]
+    policy: PathBuf,
+    /// Which gates are run
+    #[arg(long, value_name = "NAME", default_value = "pre-release")]
+    profile: String,
+    /// Where the evidence is
+    #[arg(long, value_name = "DIR", default_value = "evidence")]
+    evidence: PathBuf,
+    /// Only these gates of the profile
+    #[arg(long, value_name = "GATE", value_delimiter = ',')]
+    only: Vec<String>,
+    /// The tag that is judged [default: HEAD, without a tag]
+    #[arg(long, value_name = "TAG")]
+    tag: Option<Tag>,
+    /// The index of the image that is judged
+    #[arg(long, value_name = "DIGEST")]
+    index: Option<crate::model::Digest>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ExplainArgs {
+    /// The type
+    gate: String,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    match &args.command {
+        Command::Run(args) => judge(context, args),
+        Command::List(args) => list(context, args),
+        Command::Explain(args) => explain(context, args),
+    }
+}
+
+fn load(context: &Context, path: &Path) -> Result<Policy, CliError> {
+    Ok(Policy::load(&context.read(path, yaml::MAX_BYTES)?, &path.display().to_string())?)
+}
+
+fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text, Format::Json, Format::Markdown])?;
+    let policy = load(context, &args.policy)?;
+    let project = Project::open(context)?;
+    let (tag, commit) = match &args.tag {
+        Some(tag) => (tag.clone(), project.facts(tag)?.commit),
+        None => {
+            let head = project.repository.head()?;
+            let (version, _) = super::notes::next_version(&project, head)?;
+            let tag = project
+                .config
+                .tag
+                .tag(&version)
+                .map_err(|error| CliError::usage("gate-tag", format!("{error}")))?;
+            (tag, head)
+        }
+    };
+    let items = evidence::collect(&context.path(&args.evidence))?;
+    let evidence = Evidence { subject: Subject { tag, commit, index: args.index }, items };
+    let verdict = gate::run(&policy, &args.profile, &args.only, &evidence, context.now)?;
+    let wire = v1::gate::Verdict::from(&verdict);
+    let text = if context.format == Format::Markdown {
+        text::verdict_markdown(&verdict)
+    } else {
+        text::verdict(&verdict)
+    };
+    let mut reply = Reply::done("kyklos-release/gate-run/v1", &wire, text)?;
+    reply.exit = match verdict.outcome {
+        Outcome::Pass => Exit::Done,
+        Outcome::Fail => Exit::No,
+        Outcome::Error => Exit::Undecided,
+    };
+    Ok(reply)
+}
+
+fn list(context: &Context, args: &PolicyArgs) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text, Format::Json])?;
+    let listed: Vec<v1::gate::Listed> = match &args.policy {
+        Some(path) => {
+            let policy = load(context, path)?;
+            policy
+                .list()
+                .map(|(id, kind)| v1::gate::Listed { id: id.to_owned(), kind: kind.to_owned() })
+                .collect()
+        }
+        None => ALL
+            .iter()
+            .map(|gate| v1::gate::Listed { id: gate.kind().to_owned(), kind: gate.kind().to_owned() })
+            .collect(),
+    };
+    let line = |gate: &v1::gate::Listed| {
+        if gate.id == gate.kind { format!("{}\n", gate.id) } else { format!("{}  {}\n", gate.id, gate.kind) }
+    };
+    let text: String = listed.iter().map(line).collect();
+    Reply::done("kyklos-release/gate-list/v1", &listed, text)
+}
+
+fn explain(context: &Context, args: &ExplainArgs) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text, Format::Markdown])?;
+    let Some(gate) = ALL.iter().find(|gate| gate.kind() == args.gate) else {
+        let near = yaml::did_you_mean(&args.gate, ALL.iter().map(|gate| gate.kind()));
+        let error = CliError::usage("gate-unknown", format!("there is no gate of type `{}`", args.gate));
+        return Err(match near {
+            Some(name) => error.hinted(format!("did you mean `{name}`?")),
+            None => error.hinted("`kyklos-release gate list` names them"),
+        });
+    };
+    Reply::done("kyklos-release/gate-explain/v1", &(), gate.page())
+}

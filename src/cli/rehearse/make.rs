@@ -1,0 +1,338 @@
+//! Makes the files of the release. Everything but signatures is made anew on every run and comes out the same;
+//! signatures that hold are kept.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::inputs::Inputs;
+use super::place::Place;
+use crate::adapter::fs::{self, Directory};
+use crate::adapter::oci::Layout;
+use crate::adapter::sigstore::{LocalTrust, Mint};
+use crate::attest::{self, CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::{archive, build_info, measure, notes};
+use crate::evidence::{Fact, Item, Kind, MANUAL_MARK, SbomFacts, Subject};
+use crate::format::oci::annotation;
+use crate::format::release_manifest;
+use crate::image::{self, Contents, Settings};
+use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest};
+use crate::notes::{Document, Since};
+use crate::plan::plan;
+use crate::port::{Files as _, Progress as _, SignerIdentity, Trust};
+use crate::sbom::{self, About, Executable};
+
+/// How long the certificate of a rehearsal is valid.
+const VALID: SignedDuration = SignedDuration::from_hours(24 * 365);
+
+/// What later steps need of what was made.
+pub(super) struct Made {
+    pub(super) trust: LocalTrust,
+    pub(super) trust_root: String,
+    pub(super) signer: SignerIdentity,
+    pub(super) layout: Option<Layout>,
+    pub(super) image: Option<ImageEntry>,
+    executables: Vec<(AssetName, Vec<u8>)>,
+    declared: Option<Vec<u8>>,
+}
+
+impl Made {
+    /// `sbom.json` against the executables.
+    pub(super) fn sbom_evidence(
+        &self,
+        dist: &Directory,
+        subject: &Subject,
+        now: Timestamp,
+    ) -> Result<Option<Item>, CliError> {
+        if self.executables.is_empty() {
+            return Ok(None);
+        }
+        let bytes = dist.read(Path::new("sbom.json"), 256 << 20)?;
+        let (components, findings) = sbom::compare(&bytes, &self.executables, self.declared.as_deref())?;
+        let findings =
+            findings.into_iter().map(|finding| format!("{}: {}", finding.subject, finding.message)).collect();
+        let fact = Ok(Fact::Sbom(SbomFacts { components, findings }));
+        Ok(Some(measure::item(Kind::Sbom, "sbom.json", Digest::of(&bytes), fact, subject, now)))
+    }
+}
+
+/// Makes everything, in the order in which one part needs another.
+pub(super) async fn make(
+    context: &Context,
+    project: &crate::cli::project::Project,
+    inputs: &Inputs,
+    place: &Place,
+) -> Result<Made, CliError> {
+    let say = |verb: &str, what: &str| context.printer.finished(verb, what);
+    let facts = &inputs.facts;
+    let dist = place.dist();
+    fs::create_dir(&dist)?;
+    forget_old_files(place, inputs)?;
+    let put =
+        |name: &str, bytes: &[u8]| -> Result<(), CliError> { Ok(fs::write_atomic(&dist.join(name), bytes)?) };
+
+    let name = format!("{}-{}.tar.gz", facts.name, facts.tag.file_part());
+    context.printer.working("archiving the source");
+    let bytes = archive::archive(
+        &project.repository,
+        facts.commit,
+        facts.created,
+        &format!("{}-{}", facts.name, facts.tag.file_part()),
+    )?;
+    put(&name, &bytes)?;
+    say("Archived", &name);
+
+    let mut layout = None;
+    let mut image = None;
+    if !inputs.executables.is_empty() {
+        let (stored, entry) = assemble(project, inputs, place).await?;
+        say("Assembled", &format!("{} for {}", entry.repository, platforms(&entry)));
+        layout = Some(stored);
+        image = Some(entry);
+    }
+    notes_of(context, project, inputs, image.as_ref(), &put)?;
+    say("Wrote", &format!("CHANGELOG-{0}.md, RELEASE-NOTES-{0}.md", facts.tag.file_part()));
+    for executable in &inputs.executables {
+        put(executable.name.as_str(), &executable.bytes)?;
+    }
+    for (name, bytes) in &inputs.assets {
+        put(name.as_str(), bytes)?;
+    }
+    if !inputs.executables.is_empty() {
+        let files: Vec<(String, &[u8])> = inputs
+            .executables
+            .iter()
+            .map(|executable| (executable.name.to_string(), executable.bytes.as_slice()))
+            .collect();
+        put("build-info.json", &build_info::document(&files)?)?;
+        let bytes = bill(inputs, image.as_ref())?;
+        put("sbom.json", &bytes)?;
+        let (components, _) = sbom::compare(&bytes, &[], None)?;
+        say("Cataloged", &format!("{components} components in {} executables", inputs.executables.len()));
+    }
+    let signer = SignerIdentity {
+        subject: format!("https://kyklos-release.invalid/rehearsal/{}", facts.name),
+        issuer: "https://kyklos-release.invalid/local".to_owned(),
+    };
+    let mint = Mint { identity: signer.clone(), now: context.now, valid_for: VALID };
+    let trust = LocalTrust::create(&place.trust(), &mint)?;
+    sign(inputs, place, &trust, &signer, image.as_ref()).await?;
+    say(
+        "Signed",
+        &format!("{CHECKSUMS}, every file, {}", image.as_ref().map_or("no image", |_| "the image")),
+    );
+    let trust_root =
+        String::from_utf8_lossy(&fs::read(&place.trust().join("trusted_root.json"), 1 << 20)?).into_owned();
+    let executables = inputs
+        .executables
+        .iter()
+        .map(|executable| (executable.name.clone(), executable.bytes.clone()))
+        .collect();
+    Ok(Made { trust, trust_root, signer, layout, image, executables, declared: inputs.cargo_lock.clone() })
+}
+
+/// A killed run of the same inputs leaves only files that are made again; anything else would become an asset.
+fn forget_old_files(place: &Place, inputs: &Inputs) -> Result<(), CliError> {
+    let tag = inputs.facts.tag.file_part();
+    let known = [
+        format!("{}-{tag}.tar.gz", inputs.facts.name),
+        format!("CHANGELOG-{tag}.md"),
+        format!("RELEASE-NOTES-{tag}.md"),
+    ];
+    let fixed = [
+        "build-info.json",
+        "sbom.json",
+        "image-manifest.json",
+        "image-digests.txt",
+        CHECKSUMS,
+        CHECKSUMS_BUNDLE,
+        RELEASE_BUNDLE,
+        IMAGE_BUNDLE,
+        ReleaseManifest::ASSET,
+    ];
+    for entry in Directory::new(place.dist()).list(Path::new("."))? {
+        let name = entry.name.as_str();
+        let ours = known.iter().any(|known| known == name)
+            || fixed.contains(&name)
+            || inputs.executables.iter().any(|executable| executable.name.as_str() == name)
+            || inputs.assets.keys().any(|asset| asset.as_str() == name);
+        if !ours {
+            fs::remove_file(&place.dist().join(name))?;
+        }
+    }
+    Ok(())
+}
+
+async fn assemble(
+    project: &crate::cli::project::Project,
+    inputs: &Inputs,
+    place: &Place,
+) -> Result<(Layout, ImageEntry), CliError> {
+    let facts = &inputs.facts;
+    let contents: Vec<Contents> = inputs
+        .executables
+        .iter()
+        .map(|executable| Contents {
+            platform: executable.platform.clone(),
+            name: facts.name.clone(),
+            bytes: executable.bytes.clone(),
+        })
+        .collect();
+    let mut annotations = BTreeMap::from([
+        (annotation::TITLE.to_owned(), facts.name.clone()),
+        (annotation::VERSION.to_owned(), facts.version.to_string()),
+        (annotation::REVISION.to_owned(), facts.commit.to_string()),
+    ]);
+    annotations
+        .extend(project.repository.origin().map(|origin| (annotation::SOURCE.to_owned(), origin.web())));
+    let config = &project.config.image;
+    let settings = Settings {
+        user: config.user.clone(),
+        labels: annotations.clone(),
+        annotations,
+        created: facts.created,
+    };
+    let assembled = image::assemble(&contents, &settings)?;
+    let layout = Layout::create(place.registry())?;
+    assembled.package.put(&layout).await?;
+    let digest = assembled.index.digest;
+    let index = assembled.package.manifests.iter().find(|manifest| manifest.digest == digest);
+    let index = index.map(|manifest| manifest.bytes.clone()).unwrap_or_default();
+    fs::write_atomic(&place.dist().join("image-manifest.json"), &index)?;
+    let name = format!("{}:{}", config.repository, facts.tag.file_part());
+    let lines = image::digest_lines(&name, &digest, &assembled.platforms);
+    fs::write_atomic(&place.dist().join("image-digests.txt"), lines.as_bytes())?;
+    // The plan reads the same two files; here the entry is needed before there is anything else to plan.
+    let entry = ImageEntry {
+        repository: config.repository.clone(),
+        digest,
+        platforms: assembled
+            .platforms
+            .into_iter()
+            .map(|(platform, digest)| crate::model::PlatformEntry { platform, digest })
+            .collect(),
+        tags: vec![facts.tag.file_part()],
+        rolling: Vec::new(),
+        referrers: Vec::new(),
+    };
+    Ok((layout, entry))
+}
+
+fn platforms(entry: &ImageEntry) -> String {
+    entry.platforms.iter().map(|entry| entry.platform.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Changelog and release notes. Notes never stop a release: when they cannot be made, a person gets a template.
+fn notes_of(
+    context: &Context,
+    project: &crate::cli::project::Project,
+    inputs: &Inputs,
+    image: Option<&ImageEntry>,
+    put: &dyn Fn(&str, &[u8]) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let facts = &inputs.facts;
+    let tag = facts.tag.file_part();
+    let document = Document {
+        name: facts.name.clone(),
+        image: image.map(|image| format!("{}:{tag}@{}", image.repository, image.digest)),
+    };
+    let made = || -> Result<(String, String), CliError> {
+        let history = notes::history(project, facts.commit)?;
+        let known = history.tags().iter().find(|known| known.tag == facts.tag);
+        let notes = crate::notes::release(&history, facts.commit, known, Some(&facts.version), Since::Policy);
+        let changelog = crate::notes::changelog(std::slice::from_ref(&notes), false, None)?;
+        Ok((changelog, crate::notes::release_notes(&notes, &document)?))
+    };
+    let (changelog, text) = match made() {
+        Ok(texts) => texts,
+        Err(error) => {
+            let reason = &error.problem().message;
+            context
+                .printer
+                .warn(&format!("the notes could not be generated ({reason}); a template is in their place"));
+            let manual = crate::notes::manual(&facts.name, &facts.version.to_string(), reason, MANUAL_MARK)?;
+            (manual.clone(), manual)
+        }
+    };
+    put(&format!("CHANGELOG-{tag}.md"), changelog.as_bytes())?;
+    put(&format!("RELEASE-NOTES-{tag}.md"), text.as_bytes())
+}
+
+fn bill(inputs: &Inputs, image: Option<&ImageEntry>) -> Result<Vec<u8>, CliError> {
+    let about = About {
+        name: inputs.facts.name.clone(),
+        version: inputs.facts.version.clone(),
+        created: inputs.facts.created,
+        image: image.map(|image| (image.repository.clone(), image.digest)),
+    };
+    let manifest = |platform| {
+        let entries = image.into_iter().flat_map(|image| &image.platforms);
+        entries.into_iter().find(|entry| entry.platform == platform).map(|entry| entry.digest)
+    };
+    let executables: Vec<Executable<'_>> = inputs
+        .executables
+        .iter()
+        .map(|executable| Executable {
+            platform: executable.platform.clone(),
+            name: executable.name.clone(),
+            bytes: &executable.bytes,
+            manifest: manifest(executable.platform.clone()),
+        })
+        .collect();
+    Ok(sbom::document(&about, &executables, inputs.cargo_lock.as_deref())?)
+}
+
+/// Checksums over every file, then the three bundles.
+async fn sign(
+    inputs: &Inputs,
+    place: &Place,
+    trust: &LocalTrust,
+    signer: &SignerIdentity,
+    image: Option<&ImageEntry>,
+) -> Result<(), CliError> {
+    let dist = Directory::new(place.dist());
+    let mut files: Vec<(AssetName, Digest)> = Vec::new();
+    for entry in dist.list(Path::new("."))? {
+        let name = entry.name.as_str();
+        if name != CHECKSUMS && name != ReleaseManifest::ASSET && !name.ends_with(".sigstore.json") {
+            let asset =
+                name.parse().map_err(|error| CliError::usage("rehearse-asset", format!("{error}")))?;
+            files.push((asset, dist.digest(Path::new(name))?.0));
+        }
+    }
+    let checksums = attest::checksums(&files);
+    fs::write_atomic(&place.dist().join(CHECKSUMS), checksums.as_bytes())?;
+    let digest = Digest::of(checksums.as_bytes());
+    files.push((
+        CHECKSUMS.parse().map_err(|error| CliError::usage("rehearse-asset", format!("{error}")))?,
+        digest,
+    ));
+    let kept = |name: &str, digest: &Digest, statement: Option<&[u8]>| {
+        let Ok(bytes) = dist.read(Path::new(name), 32 << 20) else { return false };
+        trust.verify(&bytes, digest, signer).is_ok_and(|verified| verified.statement.as_deref() == statement)
+    };
+    if !kept(CHECKSUMS_BUNDLE, &digest, None) {
+        let bundle = trust.sign_digest(&digest).await?;
+        fs::write_atomic(&place.dist().join(CHECKSUMS_BUNDLE), &bundle)?;
+    }
+    if let Some(image) = image {
+        let statement = attest::image_statement(image).to_bytes();
+        if !kept(IMAGE_BUNDLE, &image.digest, Some(&statement)) {
+            let bundle = trust.sign_statement(&statement).await?;
+            fs::write_atomic(&place.dist().join(IMAGE_BUNDLE), &bundle)?;
+        }
+    }
+    // Everything but the bundles is there, so the plan has every fact the statement is about. A manifest of an
+    // earlier run would stand in its way.
+    fs::remove_file(&place.dist().join(ReleaseManifest::ASSET))?;
+    let facts = release_manifest::predicate(&plan(&inputs.facts, &dist)?.manifest);
+    let statement = attest::release_statement(&files, facts).to_bytes();
+    if !kept(RELEASE_BUNDLE, &digest, Some(&statement)) {
+        let bundle = trust.sign_statement(&statement).await?;
+        fs::write_atomic(&place.dist().join(RELEASE_BUNDLE), &bundle)?;
+    }
+    Ok(())
+}

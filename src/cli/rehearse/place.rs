@@ -1,0 +1,108 @@
+//! The directory of a rehearsal: one run at a time, one release at a time.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::inputs::Inputs;
+use crate::adapter::fs;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::diag::Kind;
+use crate::model::{Digest, Tag};
+use crate::port::{FilesError, Progress as _, SignerIdentity};
+
+/// What tells a rehearsal from any other directory.
+const MARK: &str = "rehearsal.json";
+/// The largest mark.
+const MAX_MARK: u64 = 1 << 20;
+
+/// A directory that is ours until the process ends.
+pub(super) struct Place {
+    root: PathBuf,
+    _lock: fs::DirectoryLock,
+}
+
+impl Place {
+    /// Takes a directory. A rehearsal of the same inputs goes on; one of other inputs is replaced; anything else is
+    /// refused.
+    pub(super) fn take(context: &Context, root: PathBuf, inputs: &Inputs) -> Result<Self, CliError> {
+        let key = inputs.key();
+        let mark = root.join(MARK);
+        let fresh = !fs::exists(&root) || fs::is_empty(&root)?;
+        fs::create_dir(&root)?;
+        let lock = fs::DirectoryLock::try_take(&root)?.ok_or_else(|| {
+            CliError::new(
+                Kind::Conflict,
+                "rehearse-busy",
+                format!("another rehearsal is at work in {}", root.display()),
+            )
+            .hinted("wait until it ends, or name another directory with -o")
+        })?;
+        if !fresh && !fs::exists(&mark) {
+            return Err(CliError::new(
+                Kind::Conflict,
+                "rehearse-foreign",
+                format!("{} holds something else than a rehearsal", root.display()),
+            )
+            .hinted("name another directory with -o"));
+        }
+        if fs::exists(&mark) && !Self::is_of(&mark, &key)? {
+            context.printer.warn(&format!("replacing the rehearsal of something else in {}", root.display()));
+            // The mark goes last, so that a killed run is still known as a rehearsal.
+            for name in ["dist", "registry", "forge"] {
+                fs::remove_dir(&root.join(name))?;
+            }
+        }
+        let text = json!({ "key": key, "tag": inputs.facts.tag, "commit": inputs.facts.commit });
+        fs::write_atomic(&mark, format!("{text:#}\n").as_bytes())?;
+        for name in ["dist", "trust"] {
+            fs::remove_left_overs(&root.join(name))?;
+        }
+        Ok(Self { root: fs::canonical(&root)?, _lock: lock })
+    }
+
+    fn is_of(mark: &Path, key: &Digest) -> Result<bool, FilesError> {
+        let bytes = fs::read(mark, MAX_MARK)?;
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(value["key"] == key.to_string())
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn dist(&self) -> PathBuf {
+        self.root.join("dist")
+    }
+
+    pub(super) fn registry(&self) -> PathBuf {
+        self.root.join("registry")
+    }
+
+    pub(super) fn forge(&self) -> PathBuf {
+        self.root.join("forge")
+    }
+
+    pub(super) fn trust(&self) -> PathBuf {
+        self.root.join("trust")
+    }
+
+    /// What a consumer types, from anywhere.
+    pub(super) fn verify_command(&self, tag: &Tag, signer: &SignerIdentity) -> String {
+        let quote = |text: &str| {
+            let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:@+=%".contains(c));
+            if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+        };
+        let root = self.trust().join("trusted_root.json").display().to_string();
+        // A directory may hold several releases; the newest is meant when there is one only.
+        let _ = tag;
+        format!(
+            "kyklos-release verify release {} --trusted-root {} --identity {} --issuer {}",
+            quote(&format!("dir:{}", self.root.display())),
+            quote(&root),
+            quote(&signer.subject),
+            quote(&signer.issuer),
+        )
+    }
+}

@@ -1,0 +1,261 @@
+//! `verify`: whether a release is what its maker signed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use super::context::Context;
+use super::error::CliError;
+use super::{Exit, Format, Reply};
+use crate::adapter::dir_forge::DirForge;
+use crate::adapter::fs::{self, Directory};
+use crate::adapter::oci::Layout;
+use crate::adapter::sigstore::LocalTrust;
+use crate::diag::{Diagnostic, Kind, Severity};
+use crate::model::{Tag, Target};
+use crate::port::{Files as _, Forge as _, Registry, SignerIdentity, Trust as _, Visibility};
+use crate::render::{json::v1, text};
+use crate::verify::{self, Face, Published, Report, Verdict};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A release: every file, nothing extra, signatures, image and SBOM
+    Release(ReleaseArgs),
+    /// A file with its bundle
+    File(FileArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release verify release dir:dist --trusted-root root.json --identity URI --issuer URI")]
+struct ReleaseArgs {
+    /// dir:DIR, a directory with the files of the release, or of a rehearsal
+    target: Target,
+    #[command(flatten)]
+    signer: SignerArgs,
+    /// The release of a rehearsal that holds several
+    #[arg(long, value_name = "TAG")]
+    tag: Option<Tag>,
+}
+
+#[derive(Debug, clap::Args)]
+struct FileArgs {
+    /// The file
+    file: PathBuf,
+    /// Its bundle [default: FILE.sigstore.json]
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerArgs,
+    /// The type of the statement
+    #[arg(long = "type", value_name = "URI")]
+    predicate_type: Option<String>,
+}
+
+/// Whom to believe.
+#[derive(Debug, clap::Args)]
+struct SignerArgs {
+    /// The trust root
+    #[arg(long, value_name = "FILE")]
+    trusted_root: PathBuf,
+    /// Who must have signed, exactly as in the certificate
+    #[arg(long, value_name = "URI")]
+    identity: String,
+    /// The issuer of the identity, exactly
+    #[arg(long, value_name = "URI")]
+    issuer: String,
+}
+
+/// The largest trust root and bundle.
+const MAX_DOCUMENT: u64 = 32 << 20;
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text, Format::Json])?;
+    match &args.command {
+        Command::Release(args) => context.block_on(release(context, args)),
+        Command::File(args) => file(context, args),
+    }
+}
+
+impl SignerArgs {
+    fn identity(&self) -> SignerIdentity {
+        SignerIdentity { subject: self.identity.clone(), issuer: self.issuer.clone() }
+    }
+
+    fn root(&self, context: &Context) -> Result<String, CliError> {
+        Ok(String::from_utf8_lossy(&context.read(&self.trusted_root, MAX_DOCUMENT)?).into_owned())
+    }
+}
+
+async fn release(context: &Context, args: &ReleaseArgs) -> Result<Reply, CliError> {
+    let Target::Dir(path) = &args.target else {
+        return Err(CliError::usage("verify-target", format!("`{}` is no release", args.target))
+            .fact("expected", "dir:DIR"));
+    };
+    let report = rehearsal(
+        &context.path(path),
+        args.tag.as_ref(),
+        &args.signer.root(context)?,
+        &args.signer.identity(),
+    )
+    .await?;
+    reply(&report)
+}
+
+/// Verifies a directory: a rehearsal with its forge and registry, or the bare files of a release.
+pub(super) async fn rehearsal(
+    root: &Path,
+    tag: Option<&Tag>,
+    trusted_root: &str,
+    signer: &SignerIdentity,
+) -> Result<Report, CliError> {
+    let trust = LocalTrust::from_root(trusted_root)?;
+    if !fs::exists(&root.join("forge")) {
+        let files = Directory::new(root);
+        let published = Published { assets: &files, face: None, registry: None };
+        let mut report = verify::release(&published, &trust, signer).await;
+        bill(&files, &mut report)?;
+        return Ok(report);
+    }
+    let forge = DirForge::new(root.join("forge"));
+    let tag = match tag {
+        Some(tag) => tag.clone(),
+        None => only_release(&forge)?,
+    };
+    let release =
+        forge.releases(&tag).await?.into_iter().find(|release| release.visibility == Visibility::Published);
+    let Some(release) = release else {
+        return Err(CliError::new(
+            Kind::Undecided,
+            "verify-no-release",
+            format!("{tag} is not published in {}", root.display()),
+        ));
+    };
+    let latest = forge.latest().await?;
+    let files = Directory::new(forge.release_directory(&tag).join("assets"));
+    let registry = root.join("registry");
+    let layout = fs::exists(&registry).then(|| Layout::open(&registry)).transpose()?;
+    let face = Face {
+        place: format!("release.json of {tag}"),
+        tag: release.tag.to_string(),
+        title: release.title.clone(),
+        body: release.body.clone(),
+        prerelease: release.prerelease,
+        commit: forge.commit(&release.id)?.map(|commit| commit.to_string()),
+    };
+    let published = Published {
+        assets: &files,
+        face: Some(face),
+        registry: layout.as_ref().map(|layout| layout as &dyn Registry),
+    };
+    let mut report = verify::release(&published, &trust, signer).await;
+    if layout.is_some() {
+        verify::closed(&Directory::new(&registry), &Layout::canonical, &mut report);
+    }
+    let newest = forge.published_stable().await?.len() == 1 && !release.prerelease;
+    if newest && latest.as_ref() != Some(&tag) {
+        report.refuse("verify-latest", "forge/latest", format!("expected {tag}, the only stable release"));
+    }
+    bill(&files, &mut report)?;
+    Ok(report)
+}
+
+/// The tag of a forge that holds one release.
+fn only_release(forge: &DirForge) -> Result<Tag, CliError> {
+    let mut tags = forge.published()?;
+    match (tags.pop(), tags.is_empty()) {
+        (Some(tag), true) => Ok(tag),
+        (Some(_), false) => Err(CliError::usage("verify-tag", "the directory holds several releases")
+            .hinted("name one with --tag TAG")),
+        (None, _) => Err(CliError::new(Kind::Undecided, "verify-no-release", "nothing is published there")),
+    }
+}
+
+/// `sbom.json` against the executables that are beside it.
+fn bill(files: &Directory, report: &mut Report) -> Result<(), CliError> {
+    let Ok(bytes) = files.read(Path::new("sbom.json"), MAX_DOCUMENT) else { return Ok(()) };
+    let mut executables = Vec::new();
+    for entry in files.list(Path::new("."))? {
+        let Ok(name) = entry.name.parse() else { continue };
+        let listed = bytes
+            .windows(entry.name.len() + 2)
+            .any(|window| window == format!("\"{}\"", entry.name).as_bytes());
+        if listed && let Ok(content) = files.read(Path::new(&entry.name), 1 << 30) {
+            executables.push((name, content));
+        }
+    }
+    // Without the source there is no lock file: what was only declared cannot be held against the bytes.
+    let declared = bytes.windows(8).any(|window| window == b"declared");
+    let executables = if declared { Vec::new() } else { executables };
+    match crate::sbom::compare(&bytes, &executables, None) {
+        Ok((_, findings)) => {
+            for finding in findings {
+                report.refuse(
+                    "verify-sbom",
+                    "sbom.json",
+                    format!("{}: {}", finding.subject, finding.message),
+                );
+            }
+        }
+        Err(error) => report.refuse("verify-sbom", "sbom.json", error.to_string()),
+    }
+    Ok(())
+}
+
+fn file(context: &Context, args: &FileArgs) -> Result<Reply, CliError> {
+    let trust = LocalTrust::from_root(&args.signer.root(context)?)?;
+    let path = context.path(&args.file);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let directory = Directory::new(path.parent().unwrap_or(Path::new(".")));
+    let (digest, _) = directory.digest(Path::new(&name))?;
+    let bundle = args.bundle.clone().unwrap_or_else(|| {
+        let mut path = args.file.clone().into_os_string();
+        path.push(".sigstore.json");
+        path.into()
+    });
+    let mut report = Report::default();
+    report.look_at(&name, digest);
+    match context.read(&bundle, MAX_DOCUMENT) {
+        Err(_) => report.unsigned(&name, format!("there is no bundle {}", bundle.display())),
+        Ok(bytes) => match trust.verify(&bytes, &digest, &args.signer.identity()) {
+            Ok(verified) => {
+                report.hold(&name, &bundle.display().to_string(), &verified);
+                if let Some(expected) = args
+                    .predicate_type
+                    .as_ref()
+                    .filter(|expected| verified.predicate_type.as_ref() != Some(expected))
+                {
+                    let found = verified.predicate_type.as_deref().unwrap_or("a message signature");
+                    report.unmet(&name, format!("expected a statement of type {expected}, found {found}"));
+                }
+            }
+            Err(error) => report.doubt(&name, &error),
+        },
+    }
+    reply(&report)
+}
+
+fn reply(report: &Report) -> Result<Reply, CliError> {
+    let wire = v1::verify::Verified::from(report);
+    let mut reply = Reply::done("kyklos-release/verify/v1", &wire, text::report(report))?;
+    reply.exit = match report.verdict() {
+        Verdict::Verified => Exit::Done,
+        Verdict::Refused => Exit::No,
+        Verdict::Undecided => Exit::Undecided,
+    };
+    reply.diagnostics = report
+        .findings
+        .iter()
+        .map(|finding| {
+            Diagnostic::new(Severity::Error, finding.code, finding.message.clone())
+                .at(finding.subject.clone())
+        })
+        .collect();
+    Ok(reply)
+}

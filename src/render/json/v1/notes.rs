@@ -1,0 +1,253 @@
+//! Answers of `notes`.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::format::conventional::{Message, MessageError};
+use crate::notes::{Bump, Entry, ReleaseNotes};
+
+/// `notes generate`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Notes {
+    /// Newest first.
+    pub releases: Vec<Release>,
+}
+
+/// One release.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Release {
+    /// `null` for what is not released.
+    pub tag: Option<String>,
+    /// The version in the tag.
+    pub version: Option<String>,
+    /// The commit.
+    pub target_sha: String,
+    /// The release before.
+    pub previous_tag: Option<String>,
+    /// `YYYY-MM-DD` of the tag.
+    pub date: Option<String>,
+    /// Whether it is a prerelease.
+    pub prerelease: bool,
+    /// Every commit it owns, newest first.
+    pub commits: Vec<String>,
+    /// Sections in their order.
+    pub sections: Vec<Section>,
+    /// Names of the authors, sorted.
+    pub contributors: Vec<String>,
+}
+
+/// One section.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Section {
+    /// The heading.
+    pub title: String,
+    /// Its lines, newest first.
+    pub entries: Vec<Line>,
+}
+
+/// One commit as a line.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Line {
+    /// The commit.
+    pub sha: String,
+    /// The type; empty for a message without one.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// The first line without type and scope.
+    pub description: String,
+    /// Whether it breaks something.
+    pub breaking: bool,
+    /// What it refers to.
+    pub references: Vec<String>,
+    /// Who wrote it.
+    pub authors: Vec<String>,
+}
+
+impl From<&[ReleaseNotes]> for Notes {
+    fn from(releases: &[ReleaseNotes]) -> Self {
+        let line = |entry: &Entry| Line {
+            sha: entry.id.to_string(),
+            kind: entry.kind.clone(),
+            scopes: entry.scopes.clone(),
+            description: entry.description.clone(),
+            breaking: !entry.breaking.is_empty(),
+            references: entry.references.clone(),
+            authors: vec![entry.author.name.clone()],
+        };
+        let release = |notes: &ReleaseNotes| {
+            let breaking = (!notes.breaking.is_empty()).then(|| Section {
+                title: "Breaking Changes".to_owned(),
+                entries: notes.breaking.iter().map(line).collect(),
+            });
+            let sections = notes.sections.iter().map(|(section, entries)| Section {
+                title: section.title().to_owned(),
+                entries: entries.iter().map(line).collect(),
+            });
+            Release {
+                tag: notes.tag.as_ref().map(ToString::to_string),
+                version: notes.version.as_ref().map(ToString::to_string),
+                target_sha: notes.target.to_string(),
+                previous_tag: notes.previous.as_ref().map(ToString::to_string),
+                date: notes.date.clone(),
+                prerelease: notes.version.as_ref().is_some_and(|version| !version.pre.is_empty()),
+                commits: notes.commits.iter().map(ToString::to_string).collect(),
+                sections: breaking.into_iter().chain(sections).collect(),
+                contributors: notes.contributors.clone(),
+            }
+        };
+        Self { releases: releases.iter().map(release).collect() }
+    }
+}
+
+/// `notes next`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Next {
+    /// The version.
+    pub version: String,
+    /// The release it follows.
+    pub previous: Option<String>,
+    /// `major`, `minor` or `patch`.
+    pub bump: String,
+    /// The commits that decide.
+    pub because: Vec<Deciding>,
+}
+
+/// A commit that decides.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Deciding {
+    /// The commit.
+    pub sha: String,
+    /// What it says.
+    pub subject: String,
+}
+
+impl From<&crate::notes::Next> for Next {
+    fn from(next: &crate::notes::Next) -> Self {
+        let bump = match next.bump {
+            Bump::Major => "major",
+            Bump::Minor => "minor",
+            Bump::Patch => "patch",
+        };
+        let deciding =
+            |entry: &Entry| Deciding { sha: entry.id.to_string(), subject: entry.description.clone() };
+        Self {
+            version: next.version.to_string(),
+            previous: next.previous.as_ref().map(ToString::to_string),
+            bump: bump.to_owned(),
+            because: next.because.iter().map(deciding).collect(),
+        }
+    }
+}
+
+/// One line of `notes parse`.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Parsed {
+    /// Whether the message has a type.
+    pub ok: bool,
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// The text behind the colon.
+    pub description: Option<String>,
+    /// What follows the first line, without footers.
+    pub body: Option<String>,
+    /// Whether it breaks something.
+    pub breaking: bool,
+    /// What breaks.
+    pub breaking_notes: Vec<String>,
+    /// The footers in order.
+    pub footers: Vec<Footer>,
+    /// What it refers to.
+    pub references: Vec<Reference>,
+    /// Why it has no type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ParseError>,
+}
+
+/// A footer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Footer {
+    /// Its name.
+    pub token: String,
+    /// `: ` or ` #`.
+    pub separator: String,
+    /// Its text.
+    pub value: String,
+}
+
+/// A reference.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Reference {
+    /// `issue`, `pr`, `commit` and so on.
+    pub kind: String,
+    /// The word before it.
+    pub action: Option<String>,
+    /// The owner of another repository.
+    pub owner: Option<String>,
+    /// Another repository.
+    pub repo: Option<String>,
+    /// The number, id or name.
+    pub id: String,
+    /// Where it stands.
+    pub source: String,
+}
+
+/// Why a message has no type.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ParseError {
+    /// Stable.
+    pub code: String,
+    /// One line.
+    pub message: String,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+}
+
+impl From<Result<Message<'_>, MessageError>> for Parsed {
+    fn from(parsed: Result<Message<'_>, MessageError>) -> Self {
+        let message = match parsed {
+            Ok(message) => message,
+            Err(error) => {
+                let error = ParseError {
+                    code: error.code().to_owned(),
+                    message: error.to_string(),
+                    // Only first lines are refused.
+                    line: 1,
+                    column: u32::try_from(error.column).unwrap_or(u32::MAX),
+                };
+                return Self { error: Some(error), ..Self::default() };
+            }
+        };
+        let footers = message.footers.iter().map(|footer| Footer {
+            token: footer.token.to_string(),
+            separator: footer.separator.as_str().to_owned(),
+            value: footer.value.to_string(),
+        });
+        let references = message.references.iter().map(|reference| Reference {
+            kind: reference.kind.as_str().to_owned(),
+            action: reference.action.map(str::to_owned),
+            owner: reference.owner.map(str::to_owned),
+            repo: reference.repo.map(str::to_owned),
+            id: reference.id.to_owned(),
+            source: reference.source.as_str().to_owned(),
+        });
+        Self {
+            ok: true,
+            kind: Some(message.kind.to_string()),
+            scopes: message.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            description: Some(message.description.to_owned()),
+            body: message.body.as_ref().map(ToString::to_string),
+            breaking: message.breaking,
+            breaking_notes: message.breaking_notes.iter().map(|note| (*note).to_owned()).collect(),
+            footers: footers.collect(),
+            references: references.collect(),
+            error: None,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Values as text for people.
+
+use crate::gate::{GateResult, State, Verdict};
+use crate::verify::{Report, Verdict as Verified};
+
+/// One gate in a line.
+pub fn gate(gate: &GateResult) -> String {
+    let word = gate.state.word();
+    match gate.state {
+        State::Pass => format!("{word} {}: {}", gate.id, gate.measured),
+        State::NotApplicable => format!("{word} {}: {}", gate.id, gate.expected),
+        State::Fail | State::Warn | State::Error | State::Waived => {
+            format!("{word} {}: expected {}; found {}", gate.id, gate.expected, gate.measured)
+        }
+    }
+}
+
+/// A verdict: one line per gate, what to do, and the answer.
+pub fn verdict(verdict: &Verdict) -> String {
+    let width = verdict.gates.iter().map(|gate| gate.id.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for gate in &verdict.gates {
+        text.push_str(&format!("{:<6} {:<width$}  {}\n", gate.state.word(), gate.id, gate.measured));
+        if !matches!(gate.state, State::Pass | State::NotApplicable) {
+            text.push_str(&format!("{:6} {:width$}  expected {}\n", "", "", gate.expected));
+            if !gate.remedy.is_empty() {
+                text.push_str(&format!("{:6} {:width$}  {}\n", "", "", gate.remedy));
+            }
+        }
+        if let Some(waiver) = &gate.waiver {
+            let text_of = format!(
+                "{} answers for it until {}: {} ({})",
+                waiver.approved_by, waiver.expires, waiver.reason, waiver.issue
+            );
+            text.push_str(&format!("{:6} {:width$}  {text_of}\n", "", ""));
+        }
+    }
+    let answer = match verdict.outcome {
+        crate::gate::Outcome::Pass => "pass",
+        crate::gate::Outcome::Fail => "fail",
+        crate::gate::Outcome::Error => "cannot decide",
+    };
+    text.push_str(&format!(
+        "{answer}: {} for commit {}\n",
+        verdict.subject.tag,
+        verdict.subject.commit.short()
+    ));
+    text
+}
+
+/// A verdict as a Markdown table.
+pub fn verdict_markdown(verdict: &Verdict) -> String {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let mut text = String::from("| gate | state | expected | found |\n|---|---|---|---|\n");
+    for gate in &verdict.gates {
+        let (expected, measured) = (cell(&gate.expected), cell(&gate.measured));
+        text.push_str(&format!("| {} | {} | {expected} | {measured} |\n", gate.id, gate.state.word()));
+    }
+    text
+}
+
+/// What a verification found.
+pub fn report(report: &Report) -> String {
+    let mut text = String::new();
+    match report.verdict() {
+        Verified::Verified => {
+            let signed = report.subjects.iter().filter(|subject| !subject.signatures.is_empty()).count();
+            text.push_str(&format!("verified: {} subjects, {signed} of them signed", report.subjects.len()));
+            if let Some(signature) = report.subjects.iter().flat_map(|subject| &subject.signatures).next() {
+                text.push_str(&format!(
+                    "\n  signer  {}\n  issuer  {}",
+                    signature.identity.subject, signature.identity.issuer
+                ));
+            }
+            text.push('\n');
+        }
+        Verified::Refused => {
+            text.push_str(&findings(report));
+            text.push_str("refused: do not use these files\n");
+        }
+        Verified::Undecided => {
+            text.push_str(&findings(report));
+            text.push_str("undecided: not everything could be checked\n");
+        }
+    }
+    text
+}
+
+/// The findings of a report, one per line.
+pub fn findings(report: &Report) -> String {
+    report
+        .findings
+        .iter()
+        .map(|finding| format!("{}: {} ({})\n", finding.subject, finding.message, finding.code))
+        .collect()
+}
