@@ -24,6 +24,8 @@
 //! A module imports from its own floor and below as `docs/architecture.md` says; a test reads the sources and fails
 //! when one does not.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set the world up"))]
+
 pub mod model;
 
 pub mod diag;

@@ -339,7 +339,7 @@ impl Forge for DirForge {
                     write(&path, &json(record, &path)?)?;
                 }
                 LockState::Free => {
-                    fs::remove_file(&path).map_err(|source| io_error("remove", &path, source))?
+                    fs::remove_file(&path).map_err(|source| io_error("remove", &path, source))?;
                 }
             }
             Ok(true)

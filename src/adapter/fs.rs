@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where files are read and written")]
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
 use crate::model::{Digest, Hasher};

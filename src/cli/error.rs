@@ -8,9 +8,9 @@ use crate::ui::Problem;
 
 /// What went wrong, with everything that is told about it.
 #[derive(Debug)]
-pub struct CliError {
+pub(crate) struct CliError {
     kind: Kind,
-    problem: Problem,
+    problem: Box<Problem>,
 }
 
 impl CliError {
@@ -29,7 +29,7 @@ impl CliError {
             span: None,
             hints: Vec::new(),
         };
-        Self { kind, problem }
+        Self { kind, problem: Box::new(problem) }
     }
 
     /// The same error with what to do about it.
@@ -58,7 +58,7 @@ impl CliError {
 
     /// The same as a JSON diagnostic.
     pub(crate) fn diagnostic(&self) -> Diagnostic {
-        let Problem { code, message, facts, causes, span, hints } = &self.problem;
+        let Problem { code, message, facts, causes, span, hints } = &*self.problem;
         let mut text = message.clone();
         for (label, value) in facts {
             text.push_str(&format!("; {label} {value}"));
@@ -88,14 +88,14 @@ impl<E: Hint> From<E> for CliError {
             causes.push(cause.to_string());
             source = Error::source(cause);
         }
-        let problem = Problem {
+        let problem = Box::new(Problem {
             code: error.code(),
             message: error.to_string(),
             facts: error.facts(),
             causes,
             span: error.span(),
             hints: error.hints(),
-        };
+        });
         Self { kind: error.kind(), problem }
     }
 }

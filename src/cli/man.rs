@@ -28,10 +28,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     Reply::done("kyklos-release/man/v1", &names, text)
 }
 
-fn pages(
-    command: &clap::Command,
-    write: &mut dyn FnMut(&str, &[u8]) -> Result<(), FilesError>,
-) -> Result<(), FilesError> {
+/// Takes the name and the content of a page.
+type Write<'a> = dyn FnMut(&str, &[u8]) -> Result<(), FilesError> + 'a;
+
+fn pages(command: &clap::Command, write: &mut Write<'_>) -> Result<(), FilesError> {
     let man = clap_mangen::Man::new(command.clone());
     let name = man.get_filename();
     let mut page = Vec::new();

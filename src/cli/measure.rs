@@ -12,7 +12,7 @@ use crate::evidence::{self, ChecksumFacts, Fact, Item, Kind, SignatureFacts, Sub
 use crate::format::checksums;
 use crate::image;
 use crate::model::{Digest, ReleaseManifest};
-use crate::port::{EntryKind, Files, Registry, SignerIdentity};
+use crate::port::{EntryKind, Files as _, Registry, SignerIdentity};
 
 /// The largest text that is read.
 const MAX_TEXT: u64 = 32 << 20;

@@ -215,7 +215,7 @@ impl Reply {
 
 /// The command line as data, for the reference and the manual pages.
 pub fn command() -> clap::Command {
-    let mut command = Cli::command();
+    let mut command = grouped();
     command.build();
     command
 }
@@ -228,8 +228,28 @@ pub fn main() -> ExitCode {
     run(&arguments).into()
 }
 
+/// The commands in groups instead of one list.
+fn grouped() -> clap::Command {
+    let command = Cli::command();
+    let about = |name: &str| {
+        let found = command.find_subcommand(name).and_then(clap::Command::get_about);
+        found.map(ToString::to_string).unwrap_or_default()
+    };
+    let mut list = String::new();
+    for (group, names) in GROUPS {
+        list.push_str(&format!("{group}:\n"));
+        for name in *names {
+            list.push_str(&format!("  {name:<12} {}\n", about(name)));
+        }
+        list.push('\n');
+    }
+    let template =
+        format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}{{options}}{{after-help}}");
+    command.help_template(template)
+}
+
 fn run(arguments: &[OsString]) -> Exit {
-    let matches = match Cli::command().try_get_matches_from(arguments) {
+    let matches = match grouped().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => return refuse(arguments, &error),
     };

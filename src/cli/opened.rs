@@ -12,7 +12,7 @@ use crate::adapter::oci::Layout;
 use crate::diag::Kind;
 use crate::format::release_manifest::{self, MAX_BODY_BYTES, MAX_BYTES};
 use crate::model::{AssetName, ReleaseManifest, Rid, Tag};
-use crate::port::{Files as _, FilesError, Forge, Registry};
+use crate::port::{Files as _, FilesError, Forge as _, Registry};
 use crate::publish::{Job, Marker, World};
 
 /// Flags of every command that looks at a forge.

@@ -13,7 +13,7 @@ use crate::adapter::oci::Layout;
 use crate::adapter::sigstore::LocalTrust;
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::model::{Tag, Target};
-use crate::port::{Files as _, Forge as _, Registry, SignerIdentity, Trust as _, Visibility};
+use crate::port::{Files as _, Forge as _, ForgeError, Registry, SignerIdentity, Trust as _, Visibility};
 use crate::render::{json::v1, text};
 use crate::verify::{self, Face, Published, Report, Verdict};
 
@@ -124,23 +124,66 @@ pub(super) async fn rehearsal(
         return Ok(report);
     }
     let forge = DirForge::new(root.join("forge"));
+    match published(root, &forge, tag, &trust, signer).await {
+        // Somebody else than this tool wrote there: that is an answer, not a failure to look.
+        Err(Unseen::Forge(ForgeError::Invalid { what, reason })) => {
+            let mut report = Report::default();
+            report.refuse("verify-forge", &what, reason);
+            Ok(report)
+        }
+        Err(Unseen::Forge(error)) => Err(error.into()),
+        Err(Unseen::Other(error)) => Err(error),
+        Ok(report) => Ok(report),
+    }
+}
+
+/// Why a published release could not be looked at.
+enum Unseen {
+    Forge(ForgeError),
+    Other(CliError),
+}
+
+impl From<ForgeError> for Unseen {
+    fn from(error: ForgeError) -> Self {
+        Self::Forge(error)
+    }
+}
+
+impl From<CliError> for Unseen {
+    fn from(error: CliError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A release in a directory forge, with its image in the layout beside it.
+async fn published(
+    root: &Path,
+    forge: &DirForge,
+    tag: Option<&Tag>,
+    trust: &LocalTrust,
+    signer: &SignerIdentity,
+) -> Result<Report, Unseen> {
     let tag = match tag {
         Some(tag) => tag.clone(),
-        None => only_release(&forge)?,
+        None => only_release(forge)?,
     };
     let release =
         forge.releases(&tag).await?.into_iter().find(|release| release.visibility == Visibility::Published);
     let Some(release) = release else {
-        return Err(CliError::new(
-            Kind::Undecided,
-            "verify-no-release",
-            format!("{tag} is not published in {}", root.display()),
-        ));
+        let message = format!("{tag} is not published in {}", root.display());
+        return Err(CliError::new(Kind::Undecided, "verify-no-release", message).into());
     };
     let latest = forge.latest().await?;
     let files = Directory::new(forge.release_directory(&tag).join("assets"));
     let registry = root.join("registry");
-    let layout = fs::exists(&registry).then(|| Layout::open(&registry)).transpose()?;
+    let layout = match fs::exists(&registry).then(|| Layout::open(&registry)).transpose() {
+        Ok(layout) => layout,
+        Err(error) => {
+            let mut report = Report::default();
+            report.refuse("verify-layout", "registry/oci-layout", error.to_string());
+            return Ok(report);
+        }
+    };
     let face = Face {
         place: format!("release.json of {tag}"),
         tag: release.tag.to_string(),
@@ -154,7 +197,7 @@ pub(super) async fn rehearsal(
         face: Some(face),
         registry: layout.as_ref().map(|layout| layout as &dyn Registry),
     };
-    let mut report = verify::release(&published, &trust, signer).await;
+    let mut report = verify::release(&published, trust, signer).await;
     if layout.is_some() {
         verify::closed(&Directory::new(&registry), &Layout::canonical, &mut report);
     }
@@ -167,13 +210,16 @@ pub(super) async fn rehearsal(
 }
 
 /// The tag of a forge that holds one release.
-fn only_release(forge: &DirForge) -> Result<Tag, CliError> {
+fn only_release(forge: &DirForge) -> Result<Tag, Unseen> {
     let mut tags = forge.published()?;
     match (tags.pop(), tags.is_empty()) {
         (Some(tag), true) => Ok(tag),
         (Some(_), false) => Err(CliError::usage("verify-tag", "the directory holds several releases")
-            .hinted("name one with --tag TAG")),
-        (None, _) => Err(CliError::new(Kind::Undecided, "verify-no-release", "nothing is published there")),
+            .hinted("name one with --tag TAG")
+            .into()),
+        (None, _) => {
+            Err(CliError::new(Kind::Undecided, "verify-no-release", "nothing is published there").into())
+        }
     }
 }
 

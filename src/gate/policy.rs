@@ -127,6 +127,7 @@ pub(super) struct Rule {
 
 /// A policy as meant.
 pub struct Policy {
+    pub(super) name: String,
     pub(super) digest: Digest,
     pub(super) expires: Option<Date>,
     pub(super) rules: BTreeMap<String, Rule>,
@@ -181,6 +182,7 @@ impl Policy {
             }
         }
         Ok(Self {
+            name: written.metadata.name,
             digest: Digest::of(bytes),
             expires: written.metadata.expires,
             rules,
@@ -213,9 +215,8 @@ impl Policy {
 type Refusal = (String, String, Option<String>);
 
 fn rule(id: &str, mut settings: Map<String, Value>, defaults: &Defaults) -> Result<Rule, Refusal> {
-    let kind = match settings.remove("type") {
-        Some(Value::String(kind)) => kind,
-        _ => return Err((id.to_owned(), format!("the gate `{id}` has no `type`"), None)),
+    let Some(Value::String(kind)) = settings.remove("type") else {
+        return Err((id.to_owned(), format!("the gate `{id}` has no `type`"), None));
     };
     let Some(gate) = ALL.iter().find(|gate| gate.kind() == kind) else {
         let hint = did_you_mean(&kind, ALL.iter().map(|gate| gate.kind()));
@@ -384,8 +385,10 @@ pub enum PolicyError {
         known: Vec<String>,
     },
     /// Past its last day.
-    #[error("the policy ended on {expires}")]
+    #[error("the policy `{name}` ended on {expires}")]
     Expired {
+        /// Its name.
+        name: String,
         /// The last day.
         expires: Date,
     },

@@ -22,7 +22,7 @@ pub fn run(
 ) -> Result<Verdict, PolicyError> {
     let today = now.to_zoned(TimeZone::UTC).date();
     if let Some(expires) = policy.expires.filter(|expires| *expires < today) {
-        return Err(PolicyError::Expired { expires });
+        return Err(PolicyError::Expired { name: policy.name.clone(), expires });
     }
     let ids = policy.gates(profile)?;
     if let Some(found) = only.iter().find(|id| !ids.contains(id)) {

@@ -271,3 +271,145 @@ pub enum LayerError {
     #[error("it cannot be read: {0}")]
     Read(#[from] io::Error),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A tar of `path mode type` lines.
+    fn layer(lines: &str) -> BlobReader {
+        let mut archive = tar::Builder::new(Vec::new());
+        for line in lines.split(", ").filter(|line| !line.is_empty()) {
+            let mut parts = line.split(' ');
+            let name = parts.next().unwrap().as_bytes();
+            let mut header = tar::Header::new_ustar();
+            header.as_old_mut().name[..name.len()].copy_from_slice(name);
+            header.set_mode(u32::from_str_radix(parts.next().unwrap(), 8).unwrap());
+            header.set_entry_type(match parts.next() {
+                Some("link") => tar::EntryType::Symlink,
+                Some("dir") => tar::EntryType::Directory,
+                _ => tar::EntryType::Regular,
+            });
+            header.set_size(0);
+            header.set_cksum();
+            archive.append(&header, io::empty()).unwrap();
+        }
+        Box::new(Cursor::new(archive.into_inner().unwrap()))
+    }
+
+    fn scan_all(layers: &[&str]) -> LayerFacts {
+        let mut facts = LayerFacts::default();
+        for lines in layers {
+            scan(layer(lines), media_type::LAYER, LayerLimits::default(), &mut facts).unwrap();
+        }
+        facts
+    }
+
+    fn shells(layers: &[&str]) -> String {
+        scan_all(layers).shells.into_keys().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn finds_shells_and_honours_whiteouts() {
+        for (layers, expected) in [
+            (&["bin/sh 755, bin/busybox 755, usr/share/bash 644, app 755"][..], "bin/busybox bin/sh"),
+            (&["./bin/sh 777 link, /usr/bin/../bash 755"], "bin/sh"),
+            (&["bin/sh 755", "bin/.wh.sh 644"], ""),
+            (&["bin/sh 755", ".wh.bin 644"], ""),
+            (&["bin/sh 755", "bin/.wh..wh..opq 644"], ""),
+            (&["bin/sh 755", ".wh..wh..opq 644"], ""),
+            (&["bin/sh 755, bin/.wh.sh 644"], "bin/sh"),
+            (&["bin/sh 755", "bin/sh 644"], ""),
+            (&["bin/sh 755", "bin 755 dir"], "bin/sh"),
+        ] {
+            assert_eq!(shells(layers), expected, "{layers:?}");
+        }
+    }
+
+    #[test]
+    fn finds_setuid_files_and_paths_that_lead_out() {
+        let facts = scan_all(&["su 4755, wall 2755, link 4777 link, ../etc/passwd 644, a/../../b 644"]);
+        assert_eq!(
+            facts.setuid.into_iter().collect::<Vec<_>>(),
+            [("su".to_owned(), 0o4755), ("wall".to_owned(), 0o2755)]
+        );
+        assert_eq!(facts.outside, ["../etc/passwd", "a/../../b"]);
+    }
+
+    #[test]
+    fn what_is_packed_is_found_again() {
+        let Layer { bytes, diff_id } = pack("sh", b"content", 7).unwrap();
+        let mut facts = LayerFacts::default();
+        let reader = Box::new(Cursor::new(bytes.clone()));
+        assert_eq!(
+            scan(reader, media_type::LAYER_GZIP, LayerLimits::default(), &mut facts).unwrap(),
+            diff_id
+        );
+        assert_eq!(facts.shells.into_keys().collect::<Vec<_>>(), ["sh"]);
+        assert_eq!(
+            bytes[..10],
+            [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255],
+            "no time and no system in the header"
+        );
+        let mut archive = tar::Archive::new(MultiGzDecoder::new(&bytes[..]));
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        let header = entry.header();
+        assert_eq!(
+            (header.mode().unwrap(), header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()),
+            (0o755, 0, 0, 7)
+        );
+    }
+
+    #[test]
+    fn bombs_end_at_the_limits() {
+        let mut gzip = GzBuilder::new().write(Vec::new(), Compression::new(6));
+        gzip.write_all(&vec![0; 8 << 20]).unwrap();
+        let bomb = gzip.finish().unwrap();
+        let limits = LayerLimits { bytes: 1 << 20, entries: 2, name: 64 };
+        let scan = |bytes: Vec<u8>, kind| {
+            scan(Box::new(Cursor::new(bytes)), kind, limits, &mut LayerFacts::default())
+        };
+        let error = scan(bomb, media_type::LAYER_GZIP).unwrap_err();
+        assert_eq!(error.to_string(), "it cannot be read: it unpacks to more than 1048576 bytes");
+
+        let mut entries = Vec::new();
+        layer("a 644, b 644, c 644").read_to_end(&mut entries).unwrap();
+        let error = scan(entries, media_type::LAYER).unwrap_err();
+        assert!(matches!(error, LayerError::TooManyEntries { limit: 2 }), "{error}");
+
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_data(&mut tar::Header::new_gnu(), "a/".repeat(100), io::empty()).unwrap();
+        let error = scan(archive.into_inner().unwrap(), media_type::LAYER).unwrap_err();
+        assert!(matches!(error, LayerError::NameTooLong { limit: 64 }), "{error}");
+
+        let error = scan(Vec::new(), "application/vnd.oci.image.layer.v1.tar+zstd").unwrap_err();
+        assert!(matches!(error, LayerError::MediaType { .. }), "{error}");
+    }
+
+    #[test]
+    fn long_names_count() {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_mode(0o755);
+        let long = format!("{}bin/sh", "deep/".repeat(40));
+        archive.append_data(&mut header, &long, io::empty()).unwrap();
+        let mut facts = LayerFacts::default();
+        let reader = Box::new(Cursor::new(archive.into_inner().unwrap()));
+        scan(reader, media_type::LAYER, LayerLimits::default(), &mut facts).unwrap();
+        assert_eq!(facts.shells.into_keys().collect::<Vec<_>>(), [long]);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>) {
+            for kind in [media_type::LAYER, media_type::LAYER_GZIP] {
+                let _ = scan(Box::new(Cursor::new(bytes.clone())), kind, LayerLimits::default(), &mut LayerFacts::default());
+            }
+        }
+    }
+}

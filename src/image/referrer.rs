@@ -70,6 +70,7 @@ mod tests {
         subject.annotations.insert("a".to_owned(), "b".to_owned());
         let made = referrer(b"{}\n", &subject, Some("https://slsa.dev/provenance/v1"), Timestamp::UNIX_EPOCH)
             .unwrap();
-        insta::assert_snapshot!(String::from_utf8_lossy(&made.package.manifests[0].bytes), @"");
+        let manifest = &made.package.manifests[0];
+        insta::assert_snapshot!(String::from_utf8_lossy(&manifest.bytes), @r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.dev.sigstore.bundle.v0.3+json","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","digest":"sha256:ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356","size":3}],"subject":{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:1bc04b5291c26a46d918139138b992d2de976d6851d0893b0476b85bfbdfc6e6","size":5},"annotations":{"dev.sigstore.bundle.content":"dsse-envelope","dev.sigstore.bundle.predicateType":"https://slsa.dev/provenance/v1","org.opencontainers.image.created":"1970-01-01T00:00:00Z"}}"#);
     }
 }

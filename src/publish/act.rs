@@ -117,7 +117,7 @@ async fn attach(world: &World<'_>, job: &Job<'_>, at: usize, referrer: usize) ->
     let made = image::attachment(&index.bytes, &entry.subject, &bundle, job.manifest.created).ok().flatten();
     match made {
         Some(made) if made.descriptor.digest == entry.digest => {
-            made.package.put(registry).await.map_err(failed)?
+            made.package.put(registry).await.map_err(failed)?;
         }
         other => {
             let found = other.map_or_else(|| Digest::of(&bundle), |made| made.descriptor.digest);

@@ -113,7 +113,7 @@ fn against(
                 findings.push(finding("sbom-version", purl, format!("the SBOM lists {other}")));
             }
             None => {
-                findings.push(finding("sbom-missing", purl, "it is in an executable and not in the SBOM"))
+                findings.push(finding("sbom-missing", purl, "it is in an executable and not in the SBOM"));
             }
         }
     }

@@ -1,5 +1,4 @@
 //! The only place that writes to stdout and stderr.
-#![expect(clippy::disallowed_methods, reason = "this is where the process talks")]
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};

@@ -121,7 +121,7 @@ fn files(assets: &dyn Files, manifest: &ReleaseManifest, report: &mut Report) ->
                 }
             }
             Err(FilesError::Missing { .. }) => {
-                report.fail(Reason::Tampered, "verify-missing", name, "it is missing")
+                report.fail(Reason::Tampered, "verify-missing", name, "it is missing");
             }
             Err(error) => report.fail(Reason::CouldNotCheck, "verify-unreadable", name, error.to_string()),
         }
@@ -306,14 +306,23 @@ fn face(assets: &dyn Files, face: &Face, manifest: &ReleaseManifest, rid: Rid, r
     let marker = face
         .body
         .strip_prefix(text)
-        .and_then(|rest| rest.strip_prefix("\n\n"))
-        .and_then(|rest| rest.strip_suffix('\n'));
-    let nonce = marker
-        .and_then(|marker| marker.strip_prefix(&format!("<!-- kyklos-release rid={rid} op=")))
-        .and_then(|rest| rest.strip_suffix(" -->"));
-    if !nonce.is_some_and(|nonce| release_manifest::is_nonce_of(nonce, rid)) {
-        let message = "its text is not the signed release notes with the marker of this release";
-        report.fail(Reason::Tampered, "verify-notes", &face.place, message);
+        .and_then(|rest| rest.strip_prefix("\n\n<!-- kyklos-release rid="))
+        .and_then(|rest| rest.strip_suffix(" -->\n"))
+        .and_then(|rest| rest.split_once(" op="));
+    match marker {
+        Some((found, nonce)) if found == rid.to_string() => {
+            if !release_manifest::is_nonce_of(nonce, rid) {
+                report.fail(Reason::Tampered, "verify-notes", &face.place, "its marker is damaged");
+            }
+        }
+        Some((found, _)) => {
+            let message = format!("it is {rid}; {} was published with {found}", face.place);
+            report.fail(Reason::Tampered, "verify-rid", ReleaseManifest::ASSET, message);
+        }
+        None => {
+            let message = "its text is not the signed release notes with the marker of this release";
+            report.fail(Reason::Tampered, "verify-notes", &face.place, message);
+        }
     }
     let title = format!("{} {}", manifest.name, manifest.tag);
     let commit = manifest.commit.to_string();

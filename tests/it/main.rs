@@ -1,4 +1,9 @@
 //! The integration tests: one binary, so that it is linked once.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test sets the world up and fails where it is not as expected"
+)]
 
 mod cli;
 mod docs;

@@ -66,11 +66,10 @@ impl Layout {
                 .and_then(|()| readable(file.as_file()))
                 .and_then(|()| file.as_file().sync_all());
             written.map_err(|source| failed("write", &marker, source))?;
-            // Another process may have been faster; its file must stay, because it may be locked already.
+            // Another process may have been faster: its file must stay, because it may be locked already, and it may
+            // have taken ours for a left-over.
             match file.persist_noclobber(&marker) {
-                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("write", &marker, error.error));
-                }
+                Err(error) if !files::exists(&marker) => return Err(failed("write", &marker, error.error)),
                 _ => {}
             }
         }
@@ -112,7 +111,8 @@ impl Layout {
         for entry in entries {
             let name = entry.map_err(|source| failed("list", &self.root, source))?.file_name();
             let name = name.to_string_lossy();
-            if !name.starts_with(TEMPORARY_PREFIX) && name != LAYOUT_FILE {
+            // Another process may make the same layout just now; it writes `oci-layout` first.
+            if !name.starts_with(TEMPORARY_PREFIX) && !files::exists(&self.root.join(LAYOUT_FILE)) {
                 let reason = format!("it holds `{}` and no file `{LAYOUT_FILE}`", name.escape_debug());
                 return Err(RegistryError::Invalid { what: self.root.display().to_string(), reason });
             }
@@ -133,8 +133,13 @@ impl Layout {
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             let dead =
                 OpenOptions::new().read(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-            if is_file && dead {
-                fs::remove_file(entry.path()).map_err(|source| failed("remove", &entry.path(), source))?;
+            if !is_file || !dead {
+                continue;
+            }
+            match fs::remove_file(entry.path()) {
+                // Its writer was not dead but finished, and the file has its name by now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|source| failed("remove", &entry.path(), source))?,
             }
         }
         Ok(file)

@@ -77,8 +77,8 @@ impl LocalTrust {
         let authority_key = rcgen::KeyPair::generate().map_err(failed)?;
         let key = rcgen::KeyPair::generate().map_err(failed)?;
         let log_key = rcgen::KeyPair::generate().map_err(failed)?;
-        let authority = authority_params(mint)?.self_signed(&authority_key).map_err(failed)?;
-        let issuer = Issuer::new(authority_params(mint)?, &authority_key);
+        let authority = authority_params(mint).self_signed(&authority_key).map_err(failed)?;
+        let issuer = Issuer::new(authority_params(mint), &authority_key);
         let certificate = signer_params(mint)?.signed_by(&key, &issuer).map_err(failed)?;
         let log = key_pair(log_key.serialized_der())?;
         let log_spki = log.public_key_der().map_err(unusable)?;
@@ -260,14 +260,14 @@ fn origin(log_spki: &[u8]) -> String {
     format!("{}.log.kyklos-release.invalid", Digest::of(log_spki).short())
 }
 
-fn authority_params(mint: &Mint) -> Result<CertificateParams, TrustError> {
+fn authority_params(mint: &Mint) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::OrganizationName, "kyklos-release");
     params.distinguished_name.push(DnType::CommonName, "local trust root");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    valid(&mut params, mint)?;
-    Ok(params)
+    valid(&mut params, mint);
+    params
 }
 
 fn signer_params(mint: &Mint) -> Result<CertificateParams, TrustError> {
@@ -285,11 +285,11 @@ fn signer_params(mint: &Mint) -> Result<CertificateParams, TrustError> {
     let mut utf8_string = vec![0x0c, length];
     utf8_string.extend_from_slice(issuer);
     params.custom_extensions = vec![CustomExtension::from_oid_content(ISSUER_OID, utf8_string)];
-    valid(&mut params, mint)?;
+    valid(&mut params, mint);
     Ok(params)
 }
 
-fn valid(params: &mut CertificateParams, mint: &Mint) -> Result<(), TrustError> {
+fn valid(params: &mut CertificateParams, mint: &Mint) {
     let date = |time: Timestamp| {
         let date = time.to_zoned(jiff::tz::TimeZone::UTC).date();
         let month = u8::try_from(date.month()).unwrap_or(1);
@@ -300,7 +300,6 @@ fn valid(params: &mut CertificateParams, mint: &Mint) -> Result<(), TrustError> 
     let day = SignedDuration::from_hours(24);
     params.not_before = date(mint.now - day);
     params.not_after = date(mint.now + mint.valid_for + day);
-    Ok(())
 }
 
 fn key_pair(pkcs8: &[u8]) -> Result<KeyPair, TrustError> {

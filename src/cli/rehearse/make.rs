@@ -22,7 +22,7 @@ use crate::image::{self, Contents, Settings};
 use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest};
 use crate::notes::{Document, Since};
 use crate::plan::plan;
-use crate::port::{Files as _, Progress as _, SignerIdentity, Trust};
+use crate::port::{Files as _, Progress as _, SignerIdentity, Trust as _};
 use crate::sbom::{self, About, Executable};
 
 /// How long the certificate of a rehearsal is valid.
@@ -225,13 +225,16 @@ fn platforms(entry: &ImageEntry) -> String {
     entry.platforms.iter().map(|entry| entry.platform.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// Puts a file into dist.
+type Put<'a> = dyn Fn(&str, &[u8]) -> Result<(), CliError> + 'a;
+
 /// Changelog and release notes. Notes never stop a release: when they cannot be made, a person gets a template.
 fn notes_of(
     context: &Context,
     project: &crate::cli::project::Project,
     inputs: &Inputs,
     image: Option<&ImageEntry>,
-    put: &dyn Fn(&str, &[u8]) -> Result<(), CliError>,
+    put: &Put<'_>,
 ) -> Result<(), CliError> {
     let facts = &inputs.facts;
     let tag = facts.tag.file_part();

@@ -26,7 +26,24 @@ fn assembles_the_same_image_twice() {
     assemble(here.path(), "one", "oci:right:v1.0.0");
     let read = |name: &str| std::fs::read(here.path().join(name).join("index.json")).unwrap();
     assert_eq!(read("left"), read("right"));
-    insta::assert_snapshot!(kyklos(here.path()).args("image inspect oci:left").run().show(), @"");
+    insta::assert_snapshot!(kyklos(here.path()).args("image inspect oci:left").run().show(), @r"
+    exit 0
+    --- stdout
+    oci:left
+      digest  sha256:db798492be1e67824e62f802e23b69f37704691e67e89a6852db29da414a3259
+      type    application/vnd.oci.image.index.v1+json, 608 bytes
+      org.opencontainers.image.created = 2026-01-01T00:00:00Z
+      org.opencontainers.image.version = 1.0.0
+    linux/amd64
+      digest  sha256:571fcc237a4c0ce1b1d290e636dfbf08428be04f62251c76f7866d9a06bd318b
+      pulled  459 bytes
+      runs    /app as 65532
+    linux/arm64
+      digest  sha256:96f66da40190baa0df23ed2a3bdd34922b9229ff0f4a900e8989780c2add3bdd
+      pulled  458 bytes
+      runs    /app as 65532
+    --- stderr
+    ");
 }
 
 #[test]
@@ -65,14 +82,40 @@ fn a_platform_that_is_not_there_is_named_with_those_that_are() {
     let here = tempfile::tempdir().unwrap();
     assemble(here.path(), "one", "oci:reg:v1.0.0");
     let run = kyklos(here.path()).args("image inspect oci:reg --platform linux/s390x").run();
-    insta::assert_snapshot!(run.show(), @"");
+    insta::assert_snapshot!(run.show(), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error[image-no-platform]: the image has no platform linux/s390x
+      expected  linux/s390x
+      found     linux/amd64, linux/arm64
+    ");
 }
 
 #[test]
 fn check_tells_facts_and_findings() {
     let here = tempfile::tempdir().unwrap();
     assemble(here.path(), "one", "oci:reg:v1.0.0");
-    insta::assert_snapshot!(kyklos(here.path()).args("image check oci:reg:v1.0.0").run().show(), @"");
+    insta::assert_snapshot!(kyklos(here.path()).args("image check oci:reg:v1.0.0").run().show(), @r"
+    exit 0
+    --- stdout
+    sha256:db798492be1e67824e62f802e23b69f37704691e67e89a6852db29da414a3259
+    linux/amd64
+      pulled  459 bytes
+      files   2048 bytes unpacked
+      user    65532
+      shells  none
+      setuid  none
+    linux/arm64
+      pulled  458 bytes
+      files   2048 bytes unpacked
+      user    65532
+      shells  none
+      setuid  none
+    warning[image-annotation]: there is no annotation org.opencontainers.image.revision
+    warning[image-annotation]: there is no annotation org.opencontainers.image.source
+    --- stderr
+    ");
 }
 
 #[test]
@@ -111,8 +154,23 @@ fn a_version_tag_never_moves() {
     assemble(here.path(), "one", "oci:reg:v1.0.0");
     assemble(here.path(), "two", "oci:reg:edge");
     let tag = |line: &str| kyklos(here.path()).args("image tag").args(line).run();
-    insta::assert_snapshot!(tag("oci:reg:edge v1.0.0 latest").show(), @"");
-    insta::assert_snapshot!(tag("oci:reg:v1.0.0 v1.0.0 v1.0 latest").show(), @"");
+    insta::assert_snapshot!(tag("oci:reg:edge v1.0.0 latest").show(), @r"
+    exit 5
+    --- stdout
+    --- stderr
+    error[image-tag-taken]: the tag v1.0.0 points to another image and never moves
+      expected  sha256:e492428901aa263084994ddfc85de9e7ee1c86f5ac5be03f410afddd32b9c19d
+      found     sha256:db798492be1e67824e62f802e23b69f37704691e67e89a6852db29da414a3259
+    help: release a new version; a version tag is never moved
+    ");
+    insta::assert_snapshot!(tag("oci:reg:v1.0.0 v1.0.0 v1.0 latest").show(), @r"
+    exit 0
+    --- stdout
+    unchanged v1.0.0 -> sha256:db798492be1e67824e62f802e23b69f37704691e67e89a6852db29da414a3259
+    created   v1.0 -> sha256:db798492be1e67824e62f802e23b69f37704691e67e89a6852db29da414a3259
+    created   latest -> sha256:db798492be1e67824e62f802e23b69f37704691e67e89a6852db29da414a3259
+    --- stderr
+    ");
     let answer = tag("oci:reg:edge latest --format json").expect(0).json();
     assert_eq!(answer["data"]["tags"][0]["state"], "moved");
     assert_eq!(answer["data"]["tags"][0]["policy"], "rolling");

@@ -59,9 +59,36 @@ impl Kyklos {
         Run { output: child.wait_with_output().expect("the binary ends") }
     }
 
+    /// Starts it.
+    pub(crate) fn spawn(mut self) -> Started {
+        use std::process::Stdio;
+        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Started { child: self.command.spawn().expect("the binary starts") }
+    }
+
+    /// Starts it and sends SIGKILL after a while.
+    pub(crate) fn kill_after(self, delay: std::time::Duration) {
+        let mut started = self.spawn();
+        std::thread::sleep(delay);
+        started.child.kill().expect("the process is ours");
+        started.child.wait().expect("the process ends");
+    }
+
     /// Runs it.
     pub(crate) fn run(self) -> Run {
         self.run_with(b"")
+    }
+}
+
+/// A run that goes on.
+pub(crate) struct Started {
+    child: std::process::Child,
+}
+
+impl Started {
+    /// Waits for its end.
+    pub(crate) fn wait(self) -> Run {
+        Run { output: self.child.wait_with_output().expect("the binary ends") }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests share: the binary in a clean environment, and real repositories.
 
 pub(crate) mod command;
+pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod repository;

@@ -1,0 +1,371 @@
+//! The whole release, through the binary, in real repositories.
+
+use std::path::{Path, PathBuf};
+
+use super::world::{scratch, tree};
+use crate::support::command::{Kyklos, Run, kyklos};
+use crate::support::elf;
+use crate::support::repository::Repository;
+
+/// A repository with a release behind it and executables for two platforms.
+fn repository() -> Repository {
+    let repository = Repository::new();
+    repository.write("README.md", "# app\n");
+    repository.commit("feat: the first feature");
+    repository.tag("v0.1.0");
+    repository.write(
+        "release.yaml",
+        "name: app\nassets: [install.yaml]\nimage:\n  repository: registry.example/acme/app\n",
+    );
+    repository.write("install.yaml", "kind: List\n");
+    repository.write(".gitignore", "bin/\nrehearsal/\n");
+    repository.commit("feat(api): a second feature\n\nCloses #7");
+    repository.commit("fix: <img src=x> and @acme/everyone");
+    for architecture in ["amd64", "arm64"] {
+        repository.write(&format!("bin/app-{architecture}"), elf::go(architecture, elf::MODULES));
+    }
+    repository
+}
+
+fn rehearse(repository: &Repository, more: &str) -> Run {
+    command(repository, more).run()
+}
+
+fn command(repository: &Repository, more: &str) -> Kyklos {
+    let binaries = "rehearse --binary linux/amd64=bin/app-amd64 --binary linux/arm64=bin/app-arm64";
+    kyklos(repository.path()).args(binaries).args(more)
+}
+
+/// The command in the last line of a rehearsal, run from somewhere else.
+fn consume(out: &str) -> Run {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let line = out.lines().last().unwrap().strip_prefix("kyklos-release ").unwrap();
+    kyklos(elsewhere.path()).args(line).run()
+}
+
+#[test]
+fn a_rehearsal_is_a_release_that_a_consumer_can_check() {
+    let repository = repository();
+    let run = rehearse(&repository, "").expect(0);
+    let talk = run.stderr();
+    for step in [
+        "Archived",
+        "Assembled",
+        "Cataloged 2 components in 2 executables",
+        "Signed",
+        "Judged pass image",
+        "Planned 15 files",
+        "Published v0.2.0",
+        "Verified 15 files",
+    ] {
+        assert!(talk.contains(step), "{step}\n{talk}");
+    }
+    let checked = consume(&run.stdout()).expect(0);
+    assert!(checked.stdout().starts_with("verified: "), "{}", checked.show());
+    let assets = repository.path().join("rehearsal/forge/releases/v0.2.0/assets");
+    let read = |name: &str| std::fs::read_to_string(assets.join(name)).unwrap();
+    assert_eq!(read("install.yaml"), "kind: List\n");
+    let changelog = read("CHANGELOG-v0.2.0.md");
+    assert!(changelog.contains("- **api:** a second feature"), "{changelog}");
+    assert!(!changelog.contains("the first feature"), "{changelog}");
+    assert!(!changelog.contains("<img") || changelog.contains("\\<img"), "{changelog}");
+    assert!(!changelog.contains("@acme"), "{changelog}");
+    let sbom: serde_json::Value = serde_json::from_str(&read("sbom.json")).unwrap();
+    let purls: Vec<_> = sbom["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|component| component["purl"].as_str())
+        .collect();
+    assert_eq!(purls, ["pkg:golang/github.com/acme/lib@v1.2.3", "pkg:golang/stdlib@1.26.8"]);
+    let digests = read("image-digests.txt");
+    assert_eq!(digests.lines().count(), 3);
+    assert!(digests.lines().next().unwrap().ends_with(" registry.example/acme/app:v0.2.0"), "{digests}");
+}
+
+#[test]
+fn the_json_answer_names_the_release() {
+    let repository = repository();
+    let answer = rehearse(&repository, "--format json").expect(0).json();
+    assert_eq!(answer["schema"], "kyklos-release/rehearse/v1");
+    assert_eq!((&answer["ok"], &answer["data"]["tag"]), (&true.into(), &"v0.2.0".into()));
+    assert_eq!(answer["data"]["assets"], 15);
+}
+
+#[test]
+fn a_second_run_changes_nothing_and_another_commit_starts_anew() {
+    let repository = repository();
+    let _ = rehearse(&repository, "").expect(0);
+    let place = repository.path().join("rehearsal");
+    let before = tree(&place);
+    let again = rehearse(&repository, "").expect(0);
+    assert!(again.stderr().contains("nothing changed"), "{}", again.show());
+    assert!(tree(&place) == before);
+    repository.commit("feat!: break it");
+    let anew = rehearse(&repository, "").expect(0);
+    assert!(anew.stderr().contains("replacing the rehearsal"), "{}", anew.show());
+    let _ = consume(&anew.stdout()).expect(0);
+}
+
+#[test]
+fn the_same_inputs_give_the_same_files() {
+    let repository = repository();
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for place in [&one, &two] {
+        let _ = command(&repository, "-o").arg(place.path()).run().expect(0);
+    }
+    let (left, right) = (tree(&one.path().join("dist")), tree(&two.path().join("dist")));
+    for (name, bytes) in &left {
+        if !name.ends_with(".sigstore.json") && name != "release-manifest.json" {
+            assert!(right[name] == *bytes, "{name} differs");
+        }
+    }
+}
+
+/// Every file that a consumer relies on.
+fn published(place: &Path) -> Vec<PathBuf> {
+    let names = tree(place).into_keys().filter(|name| !name.ends_with('/'));
+    names
+        .filter(|name| name.starts_with("forge/") || name.starts_with("registry/"))
+        .map(PathBuf::from)
+        .collect()
+}
+
+fn refused(out: &str, file: &Path, what: &str) {
+    let run = consume(out);
+    assert_eq!(run.code(), 1, "{what} {}\n{}", file.display(), run.show());
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let told = run.stdout() + &run.stderr();
+    // Content of the registry may be told by its digest, or by the image it belongs to.
+    let known = [name, file.to_str().unwrap(), "registry.example/acme/app"];
+    assert!(known.iter().any(|known| told.contains(known)), "{what} {} is not named\n{told}", file.display());
+}
+
+#[test]
+fn one_byte_anywhere_in_what_was_published_is_refused() {
+    let repository = repository();
+    let run = rehearse(&repository, "").expect(0);
+    let place = repository.path().join("rehearsal");
+    let out = run.stdout();
+    for file in published(&place) {
+        let full = place.join(&file);
+        let good = std::fs::read(&full).unwrap();
+        for at in [0, good.len() / 3, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&full, &bad).unwrap();
+            refused(&out, &file, &format!("byte {at} flipped in"));
+        }
+        std::fs::write(&full, [&good[..], b"\n"].concat()).unwrap();
+        refused(&out, &file, "a byte added to");
+        std::fs::write(&full, &good[..good.len() - 1]).unwrap();
+        refused(&out, &file, "a byte removed from");
+        std::fs::remove_file(&full).unwrap();
+        let gone = consume(&out);
+        assert_ne!(gone.code(), 0, "{} removed\n{}", file.display(), gone.show());
+        std::fs::write(&full, &good).unwrap();
+    }
+    let _ = consume(&out).expect(0);
+}
+
+#[test]
+fn one_file_more_in_what_was_published_is_refused() {
+    let repository = repository();
+    let run = rehearse(&repository, "").expect(0);
+    let place = repository.path().join("rehearsal");
+    for file in [
+        "forge/releases/v0.2.0/assets/extra.txt",
+        "forge/releases/v0.2.0/extra.txt",
+        "registry/extra",
+        "registry/blobs/extra",
+        "registry/blobs/sha256/0000000000000000000000000000000000000000000000000000000000000000",
+    ] {
+        std::fs::write(place.join(file), "x").unwrap();
+        refused(&run.stdout(), Path::new(file), "added:");
+        std::fs::remove_file(place.join(file)).unwrap();
+    }
+}
+
+#[test]
+fn another_signer_is_told_apart_from_damage() {
+    let repository = repository();
+    let run = rehearse(&repository, "").expect(0);
+    let other = run.stdout().replace("/rehearsal/app ", "/rehearsal/other ");
+    let line = other.lines().last().unwrap().to_owned();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let arguments = line.strip_prefix("kyklos-release ").unwrap();
+    let answer = kyklos(elsewhere.path()).args(arguments).args("--format json").run().expect(1).json();
+    assert_eq!(
+        (&answer["data"]["verdict"], &answer["data"]["reason"]),
+        (&"refused".into(), &"wrong-signer".into())
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_is_written() {
+    let repository = repository();
+    repository.write("bin/text", "no executable");
+    repository.write("bin/policy.yaml", "x");
+    let cases = [
+        ("--binary linux/amd64=bin/none", 2, "file-missing"),
+        ("--binary linux/arm64=bin/app-amd64", 2, "rehearse-platform"),
+        ("--binary linux/amd64=bin/text", 2, "binary"),
+        ("--tag v9.9.9", 2, "v9.9.9"),
+        ("--tag nightly", 2, "nightly"),
+        ("--config nowhere.yaml", 2, "file-missing"),
+        ("-o README.md", 2, ""),
+        ("-o bin", 5, "rehearse-foreign"),
+    ];
+    for (arguments, code, word) in cases {
+        let run = kyklos(repository.path()).args("rehearse").args(arguments).run();
+        assert_eq!(run.code(), code, "{arguments}\n{}", run.show());
+        assert!(
+            run.stderr().contains("error[") && run.stderr().contains(word),
+            "{arguments}\n{}",
+            run.show()
+        );
+        assert!(!repository.path().join("rehearsal/dist").exists(), "{arguments}");
+    }
+    repository.write("README.md", "changed");
+    let dirty = rehearse(&repository, "").expect(2);
+    assert!(
+        dirty.stderr().contains("error[rehearse-dirty]") && dirty.stderr().contains("README.md"),
+        "{}",
+        dirty.show()
+    );
+    let allowed = rehearse(&repository, "--allow-dirty").expect(0);
+    assert!(allowed.stderr().contains("warning: tracked files differ"), "{}", allowed.show());
+}
+
+#[test]
+fn repositories_that_cannot_be_read_name_the_way_out() {
+    let nowhere = tempfile::tempdir().unwrap();
+    assert!(
+        kyklos(nowhere.path()).args("rehearse").run().expect(2).stderr().contains("not in a git repository")
+    );
+    let empty = Repository::new();
+    assert!(kyklos(empty.path()).args("rehearse").run().expect(2).stderr().contains("no commit yet"));
+    let full = repository();
+    let shallow = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", full.path().display());
+    full.git(&["clone", "--quiet", "--depth", "1", &url, shallow.path().join("c").to_str().unwrap()]);
+    let run = kyklos(&shallow.path().join("c")).args("rehearse").run().expect(2);
+    assert!(run.stderr().contains("git fetch --unshallow"), "{}", run.show());
+}
+
+#[test]
+fn a_policy_of_the_repository_decides() {
+    let repository = repository();
+    let policy = |gate: &str| {
+        let text = format!(
+            "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: {{ name: app }}\nprofiles:\n  rehearse: {{ gates: [it] }}\ngates:\n  it: {gate}\n"
+        );
+        repository.write("policies/release.yaml", text);
+        repository.commit("chore: a policy");
+    };
+    policy("{ type: image, maxSize: 10 }");
+    let run = rehearse(&repository, "").expect(1);
+    assert!(run.stdout().contains("too many"), "{}", run.show());
+    assert!(!repository.path().join("rehearsal/forge").exists());
+    policy("{ type: tests, minTests: 1 }");
+    let run = rehearse(&repository, "").expect(3);
+    assert!(run.stdout().contains("cannot decide"), "{}", run.show());
+    policy("{ type: imag }");
+    let run = rehearse(&repository, "").expect(2);
+    assert!(run.stderr().contains("did you mean `image`?"), "{}", run.show());
+    policy("{ type: image, maxSise: 10MB }");
+    let run = rehearse(&repository, "").expect(2);
+    assert!(
+        run.stderr().contains("policies/release.yaml:7:") && run.stderr().contains("maxSize"),
+        "{}",
+        run.show()
+    );
+}
+
+#[test]
+fn a_killed_rehearsal_goes_on() {
+    let repository = repository();
+    // Signatures differ from key to key, and with them the names of the blobs that hold them.
+    let names = |place: &Path| -> Vec<String> {
+        let blob = |name: String| {
+            if name.starts_with("registry/blobs/sha256/") { "a blob".to_owned() } else { name }
+        };
+        tree(place).into_keys().map(blob).collect()
+    };
+    let expected = {
+        let place = scratch();
+        let _ = command(&repository, "-o").arg(place.path()).run().expect(0);
+        names(place.path())
+    };
+    for delay in [5, 15, 25, 35, 45, 60, 80, 100, 130, 160, 200] {
+        let place = scratch();
+        command(&repository, "-o").arg(place.path()).kill_after(std::time::Duration::from_millis(delay));
+        let run = command(&repository, "-o").arg(place.path()).run().expect(0);
+        let _ = consume(&run.stdout()).expect(0);
+        assert_eq!(names(place.path()), expected, "killed after {delay} ms");
+    }
+}
+
+#[test]
+fn two_rehearsals_in_one_directory_do_not_meet() {
+    let repository = repository();
+    let place = scratch();
+    let first = command(&repository, "-o").arg(place.path()).spawn();
+    let second = command(&repository, "-o").arg(place.path()).run();
+    let first = first.wait();
+    let codes = [first.code(), second.code()];
+    assert!(
+        codes.contains(&0) && codes.iter().all(|code| [0, 5].contains(code)),
+        "{codes:?}\n{}\n{}",
+        first.show(),
+        second.show()
+    );
+    let run = command(&repository, "-o").arg(place.path()).run().expect(0);
+    let _ = consume(&run.stdout()).expect(0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_read_only_place_is_a_matter_of_permission() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let repository = repository();
+    let place = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(place.path().join("probe"), "").is_ok() {
+        // A superuser may write everywhere; a read-only file system is the only thing left to try.
+        let run = command(&repository, "-o /proc/kyklos").run();
+        assert!([2, 4].contains(&run.code()), "{}", run.show());
+        return;
+    }
+    let run = command(&repository, "-o").arg(place.path().join("out")).run().expect(4);
+    assert!(run.stderr().contains("choose a directory you may write to"), "{}", run.show());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_leaves_nothing_half_written() {
+    let repository = repository();
+    let place = tempfile::tempdir().unwrap();
+    let mount = |arguments: &[&str]| {
+        std::process::Command::new(arguments[0])
+            .args(&arguments[1..])
+            .arg(place.path())
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs"]) {
+        return;
+    }
+    let run = command(&repository, "-o").arg(place.path().join("out")).run();
+    let left: Vec<_> =
+        tree(place.path()).into_keys().filter(|name| name.contains(".kyklos-release-")).collect();
+    let unmounted = mount(&["umount"]);
+    assert!(unmounted);
+    assert_eq!(run.code(), 6, "{}", run.show());
+    assert!(
+        run.stderr().contains("free some space") || run.stderr().contains("No space left"),
+        "{}",
+        run.show()
+    );
+    assert_eq!(left, Vec::<String>::new());
+}
