@@ -12,6 +12,7 @@ mod evidence;
 mod exit;
 mod gate;
 mod image;
+mod init;
 mod man;
 mod manual;
 mod measure;
@@ -118,6 +119,8 @@ enum Command {
     Checksums(checksums::Args),
     /// Make, look at, check and tag container images
     Image(image::Args),
+    /// Write a commented release.yaml and policy for this repository
+    Init(init::Args),
     /// Write changelogs and tell the next version
     Notes(notes::Args),
     /// Write or check a bill of materials
@@ -157,6 +160,7 @@ impl Command {
             Self::BuildInfo(args) => build_info::run(context, &args),
             Self::Checksums(args) => checksums::run(context, &args),
             Self::Image(args) => image::run(context, args),
+            Self::Init(args) => init::run(context, &args),
             Self::Notes(args) => notes::run(context, &args),
             Self::Sbom(args) => sbom::run(context, &args),
             Self::Evidence(args) => evidence::run(context, &args),
@@ -178,7 +182,7 @@ impl Command {
 
 /// The commands by what they are for, as `--help` shows them.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Make", &["archive", "build-info", "checksums", "image", "notes", "sbom"]),
+    ("Make", &["archive", "build-info", "checksums", "image", "init", "notes", "sbom"]),
     ("Decide", &["evidence", "gate"]),
     ("Publish", &["plan", "publish", "status", "manual", "abort", "rehearse"]),
     ("Consume", &["verify", "trust"]),

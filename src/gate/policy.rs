@@ -244,7 +244,7 @@ fn rule(id: &str, mut settings: Map<String, Value>, defaults: &Defaults) -> Resu
     let settings = Value::Object(settings);
     if let Err(error) = gate.accept(&settings) {
         let message = error.to_string();
-        let word = message.split('`').nth(1).unwrap_or(id).to_owned();
+        let word = message.split(['`', '"']).nth(1).unwrap_or(id).to_owned();
         let hint = message.split_once("expected").and_then(|(_, names)| {
             let names = names.split('`').skip(1).step_by(2);
             did_you_mean(&word, names).map(|name| format!("did you mean `{name}`?"))

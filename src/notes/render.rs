@@ -81,9 +81,12 @@ fn value(notes: &ReleaseNotes) -> Value {
         .collect();
     let breaking: Vec<Value> =
         notes.breaking.iter().flat_map(|entry| entry.breaking.iter().map(|text| line(entry, text))).collect();
+    let heading = match &notes.date {
+        Some(date) => format!("{} - {date}", version(notes)),
+        None => version(notes),
+    };
     json!({
-        "version": version(notes),
-        "date": notes.date,
+        "heading": heading,
         "any": !sections.is_empty() || !breaking.is_empty(),
         "sections": sections,
         "breaking": breaking,

@@ -24,6 +24,43 @@ fn the_cli_reference_is_what_the_program_says() {
     compare("docs/cli-reference.md", &text);
 }
 
+#[test]
+fn the_schemas_are_what_the_program_reads() {
+    let pretty = |schema: schemars::Schema| format!("{:#}\n", schema.as_value());
+    compare(
+        "schemas/release.v1.schema.json",
+        &pretty(schemars::schema_for!(kyklos_release::config::WrittenConfig)),
+    );
+    compare(
+        "schemas/policy.v1.schema.json",
+        &pretty(schemars::schema_for!(kyklos_release::gate::WrittenPolicy)),
+    );
+}
+
+#[test]
+fn every_gate_has_a_page_that_names_its_type() {
+    for gate in kyklos_release::gate::ALL {
+        let page = gate.page();
+        assert!(page.starts_with(&format!("# Gate `{}`\n", gate.kind())), "{}", gate.kind());
+        assert!(page.contains("| setting | default | meaning |"), "{}", gate.kind());
+        assert!(page.contains(&format!("type: {}", gate.kind())), "{}", gate.kind());
+    }
+}
+
+#[test]
+fn every_setting_of_a_gate_stands_on_its_page() {
+    for gate in kyklos_release::gate::ALL {
+        // A wrong key is answered with the names of the right ones.
+        let error = gate.accept(&serde_json::json!({ "no such setting": 1 })).unwrap_err().to_string();
+        let (_, names) = error.split_once("expected").unwrap_or_else(|| panic!("{}: {error}", gate.kind()));
+        let names: Vec<&str> = names.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{error}");
+        for name in names {
+            assert!(gate.page().contains(&format!("| `{name}` |")), "{}: {name}", gate.kind());
+        }
+    }
+}
+
 fn chapter(command: &Command, into: &mut String) {
     if command.is_hide_set() || command.get_name() == "help" {
         return;

@@ -1,4 +1,8 @@
 //! The command line as a contract.
 
+mod checksums;
 mod frame;
+mod gate;
 mod image;
+mod init;
+mod notes;

@@ -27,6 +27,7 @@ pub const ALL: &[Described] = &[
     Described { name: "image-check", schema: || schema_for!(Envelope<image::Checked>) },
     Described { name: "image-inspect", schema: || schema_for!(Envelope<image::Inspected>) },
     Described { name: "image-tag", schema: || schema_for!(Envelope<image::Tagged>) },
+    Described { name: "init", schema: || schema_for!(Envelope<Vec<String>>) },
     Described { name: "manual", schema: || schema_for!(Envelope<publish::Manual>) },
     Described { name: "notes", schema: || schema_for!(Envelope<notes::Notes>) },
     Described { name: "notes-next", schema: || schema_for!(Envelope<notes::Next>) },

@@ -1,0 +1,73 @@
+//! `checksums`, `verify file`, `trust`.
+
+use crate::support::command::kyklos;
+
+#[test]
+fn create_and_verify_report_every_line() {
+    let here = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(here.path().join(name), text).unwrap();
+    write("a.txt", "a");
+    write("b.txt", "b");
+    let _ = kyklos(here.path()).args("checksums create b.txt a.txt -o checksums.txt").run().expect(0);
+    let list = std::fs::read_to_string(here.path().join("checksums.txt")).unwrap();
+    assert_eq!(
+        list.lines().next().unwrap(),
+        "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  a.txt"
+    );
+    let ok = kyklos(here.path()).args("checksums verify checksums.txt --closed").run().expect(0);
+    assert_eq!(ok.stdout(), "a.txt: OK\nb.txt: OK\n");
+    write("a.txt", "A");
+    std::fs::remove_file(here.path().join("b.txt")).unwrap();
+    write("c.txt", "c");
+    let bad = kyklos(here.path()).args("checksums verify checksums.txt --closed").run().expect(1);
+    assert_eq!(bad.stdout(), "a.txt: FAILED\nb.txt: MISSING\nc.txt: NOT LISTED\n");
+    let codes = kyklos(here.path())
+        .args("checksums verify checksums.txt --closed --format json")
+        .run()
+        .expect(1)
+        .json();
+    assert_eq!(codes["ok"], false);
+    assert_eq!(codes["data"]["mismatched"][0], "a.txt");
+    assert_eq!(codes["diagnostics"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_list_that_is_none_decides_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    for text in ["", "garbage\n", "0000  x\n"] {
+        std::fs::write(here.path().join("checksums.txt"), text).unwrap();
+        let run = kyklos(here.path()).args("checksums verify checksums.txt").run();
+        assert_eq!(run.code(), 3, "{text}\n{}", run.show());
+    }
+    std::fs::write(here.path().join("checksums.txt"), format!("{}  gone\n", "0".repeat(64))).unwrap();
+    let run = kyklos(here.path()).args("checksums verify checksums.txt --ignore-missing").run();
+    assert_eq!(run.code(), 1, "nothing was looked at");
+}
+
+#[test]
+fn bsd_lines_are_written_and_read() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("a"), "a").unwrap();
+    let list = kyklos(here.path()).args("checksums create a --tag").run().expect(0).stdout();
+    assert!(list.starts_with("SHA256 (a) = ca978112"), "{list}");
+    std::fs::write(here.path().join("sums"), &list).unwrap();
+    let _ = kyklos(here.path()).args("checksums verify sums").run().expect(0);
+}
+
+#[test]
+fn a_file_without_a_bundle_is_not_signed() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("a"), "a").unwrap();
+    let _ = kyklos(here.path()).args("trust create root --identity https://example.com/me").run().expect(0);
+    let line = "verify file a --trusted-root root/trusted_root.json --identity https://example.com/me --issuer https://kyklos-release.invalid/local --format json";
+    let answer = kyklos(here.path()).args(line).run().expect(1).json();
+    assert_eq!(
+        (&answer["data"]["verdict"], &answer["data"]["reason"]),
+        (&"refused".into(), &"not-signed".into())
+    );
+    std::fs::write(here.path().join("a.sigstore.json"), "{}").unwrap();
+    let answer = kyklos(here.path()).args(line).run().expect(1).json();
+    assert_eq!(answer["data"]["reason"], "tampered");
+    std::fs::write(here.path().join("root/trusted_root.json"), "{}").unwrap();
+    let _ = kyklos(here.path()).args(line).run().expect(2);
+}

@@ -1,0 +1,217 @@
+//! `gate` and `evidence`: fails closed.
+
+use crate::support::command::{Run, kyklos};
+use crate::support::repository::Repository;
+
+const POLICY: &str = "apiVersion: kyklos.release/v1
+kind: ReleasePolicy
+metadata: { name: app, expires: 2999-01-01 }
+defaults: { maxAge: 24h }
+profiles:
+  pre-release: { gates: [unit] }
+gates:
+  unit: { type: tests, minTests: 2 }
+";
+
+const GOOD: &str = r#"{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"A"}
+{"Action":"pass","Package":"p","Test":"A"}
+{"Action":"run","Package":"p","Test":"B"}
+{"Action":"pass","Package":"p","Test":"B"}
+{"Action":"pass","Package":"p"}
+"#;
+
+fn repository(policy: &str) -> Repository {
+    let repository = Repository::new();
+    repository.write("policies/release.yaml", policy);
+    repository.commit("feat: start");
+    repository
+}
+
+fn run(repository: &Repository) -> Run {
+    kyklos(repository.path()).args("gate run --format json").run()
+}
+
+fn add(repository: &Repository, report: &str) -> Run {
+    repository.write("unit.json", report);
+    kyklos(repository.path()).args("evidence add unit.json --kind gotest").run()
+}
+
+fn state(run: &Run) -> String {
+    run.json()["data"]["gates"][0]["state"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn evidence_of_this_commit_passes() {
+    let repository = repository(POLICY);
+    let _ = add(&repository, GOOD).expect(0);
+    let verdict = run(&repository).expect(0);
+    assert_eq!(verdict.json()["data"]["verdict"], "pass");
+    assert_eq!(verdict.json()["data"]["gates"][0]["measured"], "2 passed, 0 failed, 0 skipped");
+    assert_eq!(verdict.json()["data"]["gates"][0]["evidence"][0]["trust"], "bound");
+    insta::assert_snapshot!(kyklos(repository.path()).args("gate run").run().stdout().lines().next().unwrap(), @"pass   unit  2 passed, 0 failed, 0 skipped");
+}
+
+#[test]
+fn a_failed_test_is_a_no() {
+    let repository = repository(POLICY);
+    let _ = add(
+        &repository,
+        &GOOD.replace(
+            "\"pass\",\"Package\":\"p\",\"Test\":\"B\"",
+            "\"fail\",\"Package\":\"p\",\"Test\":\"B\"",
+        ),
+    )
+    .expect(0);
+    let verdict = run(&repository).expect(1);
+    assert_eq!(state(&verdict), "fail");
+    assert_eq!(verdict.json()["data"]["gates"][0]["measured"], "1 failed: p.B; 1 passed");
+}
+
+#[test]
+fn nothing_passes_without_a_fact() {
+    let hostile: &[(&str, &dyn Fn(&Repository))] = &[
+        ("no evidence", &|_| {}),
+        ("an empty file", &|repository| {
+            repository.write("evidence/unit.json", "");
+        }),
+        ("a cut file", &|repository| {
+            repository.write("evidence/unit.json", &GOOD[..100]);
+        }),
+        ("another file", &|repository| {
+            repository.write("evidence/unit.json", GOOD.replace("\"A\"", "\"C\""));
+        }),
+        ("no file", &|repository| {
+            std::fs::remove_file(repository.path().join("evidence/unit.json")).unwrap()
+        }),
+        ("garbage in the envelope", &|repository| {
+            repository.write("evidence/unit.json.evidence.json", "{");
+        }),
+        ("another commit", &|repository| {
+            repository.commit("feat: more");
+        }),
+        ("an old file", &|repository| {
+            let path = repository.path().join("evidence/unit.json.evidence.json");
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (before, after) = text.split_once("\"produced\": \"").unwrap();
+            let rest = after.split_once('"').unwrap().1;
+            std::fs::write(&path, format!("{before}\"produced\": \"2020-01-01T00:00:00Z\"{rest}")).unwrap();
+        }),
+    ];
+    for (index, (name, spoil)) in hostile.iter().enumerate() {
+        let repository = repository(POLICY);
+        if index > 0 {
+            let _ = add(&repository, GOOD).expect(0);
+        }
+        spoil(&repository);
+        let verdict = run(&repository);
+        assert_eq!(verdict.code(), 3, "{name}\n{}", verdict.show());
+    }
+}
+
+#[test]
+fn evidence_that_cannot_be_read_is_not_taken() {
+    let repository = repository(POLICY);
+    for report in ["", "garbage", &GOOD[..100]] {
+        let run = add(&repository, report);
+        assert_eq!(run.code(), 3, "{}", run.show());
+        assert!(!repository.path().join("evidence").exists());
+    }
+}
+
+#[test]
+fn a_waiver_shows_the_real_answer_and_an_old_one_blocks() {
+    let day = |days: i64| {
+        let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        now.checked_add(jiff::Span::new().days(days)).unwrap().to_string()
+    };
+    let policy = |expires: &str| {
+        POLICY.replace("profiles:", &format!("waivers:\n  items:\n    - {{ gate: unit, reason: flaky, issue: '#1', approvedBy: Ada, expires: {expires} }}\nprofiles:"))
+    };
+    let bad = GOOD
+        .replace("\"pass\",\"Package\":\"p\",\"Test\":\"B\"", "\"fail\",\"Package\":\"p\",\"Test\":\"B\"");
+    for (expires, report, code, expected) in [
+        (day(7), &bad, 0, "waived"),
+        (day(-1), &bad, 3, "error"),
+        (day(300), &bad, 3, "error"),
+        (day(7), &GOOD.to_owned(), 3, "error"),
+    ] {
+        let repository = repository(&policy(&expires));
+        let _ = add(&repository, report).expect(0);
+        let verdict = run(&repository);
+        assert_eq!(
+            (verdict.code(), state(&verdict).as_str()),
+            (code, expected),
+            "{expires}\n{}",
+            verdict.show()
+        );
+    }
+}
+
+#[test]
+fn a_policy_that_decides_nothing_or_something_else_is_refused() {
+    let cases = [
+        ("gates: [unit]", "gates: []", "runs no gate"),
+        ("gates: [unit]", "gates: [unti]", "did you mean `unit`?"),
+        ("type: tests", "type: test", "did you mean `tests`?"),
+        ("minTests: 2", "minTest: 2", "minTests"),
+        ("minTests: 2", "minTests: many", "minTests"),
+        ("minTests: 2", "minTests: 2, level: hard", "level"),
+        ("maxAge: 24h", "maxAge: soon", "no time such as 24h"),
+        ("kind: ReleasePolicy", "kind: Policy", "ReleasePolicy"),
+        ("2999-01-01", "2020-01-01", "ended on 2020-01-01"),
+        ("profiles:", "profile:", "did you mean `profiles`?"),
+    ];
+    for (from, to, told) in cases {
+        let repository = repository(&POLICY.replace(from, to));
+        let _ = add(&repository, GOOD).expect(0);
+        let run = kyklos(repository.path()).args("gate run").run();
+        assert_eq!(run.code(), 2, "{to}\n{}", run.show());
+        assert!(run.stderr().contains(told), "{to}\n{}", run.show());
+    }
+}
+
+#[test]
+fn expressions_are_checked_before_they_are_believed() {
+    let policy = |expr: &str| {
+        format!(
+            "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: {{ name: app }}\nprofiles: {{ pre-release: {{ gates: [it] }} }}\ngates:\n  it: {{ type: custom, evidence: {{ todo: json }}, expr: \"{expr}\" }}\n"
+        )
+    };
+    for (expr, code) in [
+        ("todo.open == 1", 0),
+        ("todo.open > 1", 1),
+        ("todo.opn == 1", 3),
+        ("todo.items.all(i, i.done)", 3),
+        ("todo.open", 3),
+        ("todo.open.deep == 1", 3),
+        ("tood.open == 1", 2),
+        ("true", 2),
+        ("todo.open ==", 2),
+    ] {
+        let repository = repository(&policy(expr));
+        repository.write("todo.json", r#"{"open":1,"items":[]}"#);
+        let _ = kyklos(repository.path()).args("evidence add todo.json --kind json").run().expect(0);
+        let run = kyklos(repository.path()).args("gate run").run();
+        assert_eq!(run.code(), code, "{expr}\n{}", run.show());
+    }
+}
+
+#[test]
+fn gates_explain_themselves() {
+    let here = tempfile::tempdir().unwrap();
+    let names = kyklos(here.path()).args("gate list").run().expect(0).stdout();
+    assert_eq!(names, "changelog\nchecksums\ncustom\nimage\nsbom\nsignatures\ntests\n");
+    for name in names.lines() {
+        let page = kyklos(here.path()).args("gate explain").arg(name).run().expect(0).stdout();
+        assert!(page.starts_with("# Gate"), "{page}");
+    }
+    assert!(
+        kyklos(here.path())
+            .args("gate explain imag")
+            .run()
+            .expect(2)
+            .stderr()
+            .contains("did you mean `image`?")
+    );
+}
