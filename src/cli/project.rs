@@ -103,8 +103,19 @@ impl Project {
     }
 }
 
-/// The name of the repository on its forge, else of its directory, in letters an asset may have.
+/// `package.name` of the `Cargo.toml` at the top.
+fn cargo_package(root: &Path) -> Option<String> {
+    let bytes = fs::read(&root.join("Cargo.toml"), yaml::MAX_BYTES).ok()?;
+    let manifest: toml::Table = std::str::from_utf8(&bytes).ok()?.parse().ok()?;
+    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
+}
+
+/// The name of the Cargo package at the top, else of the repository on its forge, else of its directory, in letters
+/// an asset may have.
 fn default_name(repository: &Repository, root: &Path) -> String {
+    if let Some(name) = cargo_package(root) {
+        return name;
+    }
     let directory = || root.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = repository.origin().map(|origin| origin.repo).or_else(directory).unwrap_or_default();
     let clean: String =

@@ -77,7 +77,7 @@ impl Inputs {
         let name = project.config.name.as_str();
         let mut executables = Vec::new();
         if paths.is_empty() {
-            executables.extend(cargo_binary(project, name)?);
+            executables.extend(cargo_binary(context, project, name)?);
         }
         for (platform, path) in paths {
             let bytes = fs::read(&path, MAX_BINARY)?;
@@ -147,11 +147,12 @@ fn dirty(context: &Context, project: &Project, allowed: bool) -> Result<(), CliE
 }
 
 /// The release executable of the Cargo project at the top of the work tree, when there is such a project.
-fn cargo_binary(project: &Project, name: &str) -> Result<Option<Executable>, CliError> {
+fn cargo_binary(context: &Context, project: &Project, name: &str) -> Result<Option<Executable>, CliError> {
     if !fs::exists(&project.path(Path::new("Cargo.toml"))) {
         return Ok(None);
     }
-    let path = project.path(Path::new("target/release")).join(name);
+    let target = context.variable("CARGO_TARGET_DIR").unwrap_or("target");
+    let path = project.path(Path::new(target)).join("release").join(name);
     if !fs::exists(&path) {
         return Err(CliError::new(
             Kind::Usage,
@@ -161,8 +162,7 @@ fn cargo_binary(project: &Project, name: &str) -> Result<Option<Executable>, Cli
         .hinted("build it with `cargo build --release`, or name executables with --binary OS/ARCH=PATH"));
     }
     let bytes = fs::read(&path, MAX_BINARY)?;
-    let platform = Binary::parse(&bytes)?.platform;
-    Ok(Some(Executable { platform, name: placeholder_name(name)?, bytes }))
+    executable(context, None, name, bytes, &path).map(Some)
 }
 
 /// An executable that is one, for the platform it is said to be for.
