@@ -97,7 +97,8 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
         }
     };
     let items = evidence::collect(&context.path(&args.evidence))?;
-    let evidence = Evidence { subject: Subject { tag, commit, index: args.index }, items };
+    let has_image = args.index.is_some() || project.config.has_image();
+    let evidence = Evidence { subject: Subject { tag, commit, index: args.index, has_image }, items };
     let verdict = gate::run(&policy, &args.profile, &args.only, &evidence, context.now)?;
     let wire = v1::gate::Verdict::from(&verdict);
     let text = if context.format == Format::Markdown {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::error::CliError;
 use crate::adapter::fs::Directory;
 use crate::attest::{CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
-use crate::evidence::{self, ChecksumFacts, Fact, Item, Kind, SignatureFacts, Subject, Trust};
+use crate::evidence::{self, ChecksumFacts, Fact, HeldBundle, Item, Kind, SignatureFacts, Subject, Trust};
 use crate::format::checksums;
 use crate::image;
 use crate::model::{Digest, ReleaseManifest};
@@ -119,12 +119,10 @@ pub(super) fn signatures(
         };
         match held {
             Ok(verified) => {
-                facts.valid.push(name.to_owned());
-                facts.signers.push(verified.identity.subject);
+                facts.valid.push(HeldBundle { name: name.to_owned(), signer: verified.identity.subject });
             }
             Err(reason) => facts.findings.push(format!("{name}: {reason}")),
         }
     }
-    facts.signers.dedup();
     Ok(item(Kind::Signatures, RELEASE_BUNDLE, Digest::of(&all), Ok(Fact::Signatures(facts)), subject, now))
 }

@@ -28,6 +28,8 @@ pub struct Config {
 /// The container image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
+    /// Whether `release.yaml` speaks of it.
+    pub described: bool,
     /// Where it is pulled from; `localhost/NAME` when nothing is said.
     pub repository: Repository,
     /// The user it runs as.
@@ -40,6 +42,11 @@ pub struct Image {
 const USER: &str = "65532";
 
 impl Config {
+    /// Whether a release has an image: there are executables, or an image is described.
+    pub fn has_image(&self) -> bool {
+        self.image.described || !self.binaries.is_empty()
+    }
+
     /// Reads `release.yaml`.
     pub fn load(bytes: &[u8], path: &str) -> Result<Self, ConfigError> {
         let written: WrittenConfig = yaml::parse(bytes, path).map_err(ConfigError::Yaml)?;
@@ -119,7 +126,7 @@ fn image(
             .collect();
         let text = format!("localhost/{}", path.trim_matches('-'));
         let repository = text.parse().map_err(|error| refuse("name", name.as_str(), format!("{error}")))?;
-        return Ok(Image { repository, user: USER.to_owned(), rolling: None });
+        return Ok(Image { described: false, repository, user: USER.to_owned(), rolling: None });
     };
     let repository = written
         .repository
@@ -133,7 +140,7 @@ fn image(
     if let Some(bad) = written.rolling.iter().flatten().find(|tag| !is_image_tag(tag)) {
         return Err(refuse("image.rolling", bad, "it is not an image tag".to_owned()));
     }
-    Ok(Image { repository, user, rolling: written.rolling.clone() })
+    Ok(Image { described: true, repository, user, rolling: written.rolling.clone() })
 }
 
 /// A relative path that stays inside.

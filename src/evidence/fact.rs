@@ -90,12 +90,19 @@ pub struct SbomFacts {
 /// The verification of a release's bundles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignatureFacts {
-    /// Bundles that hold, by name.
-    pub valid: Vec<String>,
-    /// Who signed.
-    pub signers: Vec<String>,
+    /// Bundles that hold.
+    pub valid: Vec<HeldBundle>,
     /// What does not hold.
     pub findings: Vec<String>,
+}
+
+/// A bundle that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBundle {
+    /// The file.
+    pub name: String,
+    /// Subject alternative name of the certificate.
+    pub signer: String,
 }
 
 /// Stands in a changelog that nobody wrote yet.

@@ -8,7 +8,7 @@ mod fact;
 
 pub use envelope::{Envelope, EnvelopeError};
 pub use fact::{
-    ChangelogFacts, ChecksumFacts, Fact, MANUAL_MARK, SbomFacts, SignatureFacts, TestFacts, read,
+    ChangelogFacts, ChecksumFacts, Fact, HeldBundle, MANUAL_MARK, SbomFacts, SignatureFacts, TestFacts, read,
 };
 
 use jiff::Timestamp;
@@ -23,8 +23,10 @@ pub struct Subject {
     pub tag: Tag,
     /// The commit of the tag.
     pub commit: CommitId,
-    /// The index of the image, when there is one.
+    /// The index of the image, when it is known.
     pub index: Option<Digest>,
+    /// Whether the release has an image, known or not.
+    pub has_image: bool,
 }
 
 /// How well evidence is tied to the subject.

@@ -22,6 +22,13 @@ pub struct TestRun {
     pub skipped: u64,
 }
 
+/// What the counters of the suites say.
+#[derive(Default)]
+struct Announced {
+    tests: u64,
+    failed: u64,
+}
+
 #[derive(Default)]
 struct Case {
     name: String,
@@ -38,7 +45,7 @@ pub fn read(bytes: &[u8]) -> Result<TestRun, JunitError> {
     let mut run = TestRun::default();
     let mut stack: Vec<String> = Vec::new();
     let mut case: Option<Case> = None;
-    let mut announced = 0_u64;
+    let mut announced = Announced::default();
     let mut seen_root = false;
     loop {
         let event = reader.read_event().map_err(|source| JunitError::Xml { source })?;
@@ -58,6 +65,9 @@ pub fn read(bytes: &[u8]) -> Result<TestRun, JunitError> {
                 close(end.name().as_ref(), &mut case, &mut run);
                 stack.pop();
             }
+            Event::Text(text) if stack.is_empty() && !text.trim().is_empty() => {
+                return Err(JunitError::Element { found: "text".to_owned() });
+            }
             Event::DocType(_) => return Err(JunitError::Element { found: "DOCTYPE".to_owned() }),
             Event::Eof => break,
             _ => {}
@@ -70,8 +80,12 @@ pub fn read(bytes: &[u8]) -> Result<TestRun, JunitError> {
     if counted == 0 {
         return Err(JunitError::Nothing);
     }
-    if announced > counted {
-        return Err(JunitError::Counters { announced, counted });
+    if announced.tests > counted {
+        return Err(JunitError::Counters { announced: announced.tests, counted });
+    }
+    let failed = run.failed.len() as u64;
+    if announced.failed > failed {
+        return Err(JunitError::Counters { announced: announced.failed, counted: failed });
     }
     Ok(run)
 }
@@ -82,16 +96,22 @@ fn open(
     seen_root: bool,
     case: &mut Option<Case>,
     run: &mut TestRun,
-    announced: &mut u64,
+    announced: &mut Announced,
 ) -> Result<bool, JunitError> {
     let found = name(start);
+    // A prefix would hide a failure from readers that do not resolve it.
+    if found.contains(':') {
+        return Err(JunitError::Element { found });
+    }
     if stack.is_empty() && (seen_root || !["testsuites", "testsuite"].contains(&found.as_str())) {
         return Err(JunitError::Element { found });
     }
     match found.as_str() {
         "testsuite" if !stack.iter().any(|parent| parent == "testsuite") => {
-            *announced += attribute(start, "tests")?.and_then(|text| text.parse().ok()).unwrap_or(0);
+            announced.tests += counter(start, "tests")?;
+            announced.failed += counter(start, "failures")? + counter(start, "errors")?;
         }
+        "testcase" if case.is_some() => return Err(JunitError::Element { found }),
         "testcase" => {
             let class = attribute(start, "classname")?.unwrap_or_default();
             let test = attribute(start, "name")?.unwrap_or_default();
@@ -126,6 +146,14 @@ fn close(element: &str, case: &mut Option<Case>, run: &mut TestRun) {
 
 fn name(start: &BytesStart<'_>) -> String {
     start.name().as_ref().to_owned()
+}
+
+/// A counter; zero when it is not there.
+fn counter(start: &BytesStart<'_>, key: &str) -> Result<u64, JunitError> {
+    match attribute(start, key)? {
+        None => Ok(0),
+        Some(text) => text.parse().map_err(|_| JunitError::Attribute { found: format!("{key}=\"{text}\"") }),
+    }
 }
 
 fn attribute(start: &BytesStart<'_>, key: &str) -> Result<Option<String>, JunitError> {
@@ -205,6 +233,11 @@ mod tests {
             (&GOOD[..GOOD.len() - 5], "XML"),
             (&GOOD[..120], ""),
             ("<html><testcase/></html>", "does not belong"),
+            ("<testsuite><testcase><failure/><testcase/></testcase></testsuite>", "does not belong"),
+            ("<testsuite failures=\"1\"><testcase/></testsuite>", "announces 1"),
+            ("<testsuite tests=\"many\"><testcase/></testsuite>", "malformed"),
+            ("<testsuite><testcase><x:failure/></testcase></testsuite>", "does not belong"),
+            ("<testsuite><testcase/></testsuite>more", "does not belong"),
             (&GOOD.replace("tests=\"3\"", "tests=\"9\""), "announces 9"),
             (&format!("{GOOD}<testsuite><testcase/></testsuite>"), "does not belong"),
             (&format!("<!DOCTYPE x>{GOOD}"), "DOCTYPE"),

@@ -35,7 +35,11 @@ impl Gate for Changelog {
     }
 
     fn accept(&self, value: &Value) -> Result<(), serde_json::Error> {
-        settings::<Settings>(value).map(drop)
+        let Settings { min_entries } = settings(value)?;
+        if min_entries == 0 {
+            return Err(serde::de::Error::custom("`minEntries` is 0: an empty changelog would pass"));
+        }
+        Ok(())
     }
 
     fn judge(&self, value: &Value, items: &[&Item], evidence: &Evidence) -> Judgement {
@@ -46,7 +50,13 @@ impl Gate for Changelog {
             );
         };
         let tag = evidence.subject.tag.as_str();
-        let version = tag.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let name = tag.rsplit('/').next().unwrap_or(tag);
+        let version = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let names = |heading: &String| {
+            heading
+                .split([' ', '[', ']', '(', ')'])
+                .any(|word| word == version || word.strip_prefix('v') == Some(version))
+        };
         let expected = format!("a heading with {version} and at least {min_entries} entries");
         let mut wrong = Vec::new();
         let mut entries = 0;
@@ -56,7 +66,7 @@ impl Gate for Changelog {
             if facts.manual {
                 wrong.push(format!("{} is the template for a person to fill in", item.path));
             }
-            if !facts.headings.iter().any(|heading| heading.contains(version)) {
+            if !facts.headings.iter().any(names) {
                 wrong.push(format!("no heading of {} names {version}", item.path));
             }
         }

@@ -46,6 +46,9 @@ impl Gate for Custom {
         if evidence.is_empty() {
             return Err(refuse("`evidence` names nothing: the expression would decide nothing".to_owned()));
         }
+        if expr.contains(['[', ']']) {
+            return Err(refuse("`expr` uses brackets: write fields as `name.field`".to_owned()));
+        }
         let program =
             Program::compile(&expr).map_err(|error| refuse(format!("`expr` is no CEL: {error}")))?;
         let references = program.references();
@@ -96,15 +99,18 @@ impl Gate for Custom {
     }
 }
 
+/// The macros of CEL that walk a list.
+const MACROS: &[&str] = &["all", "exists", "exists_one", "map", "filter"];
+
 /// Whether a macro binds the name: `list.all(name, …)`.
 fn bound(expr: &str, name: &str) -> bool {
-    ["all", "exists", "exists_one", "map", "filter"]
-        .iter()
-        .any(|macro_name| expr.replace(' ', "").contains(&format!(".{macro_name}({name},")))
+    MACROS.iter().any(|macro_name| expr.replace(' ', "").contains(&format!(".{macro_name}({name},")))
 }
 
-/// Looks every path from `root` up in the evidence.
+/// Looks every path from `root` up in the evidence, and every path from a variable of a macro in every element it
+/// stands for. A list that a macro walks must not be empty: whatever is said of nothing would be believed.
 fn look_up(expr: &str, root: &str, fact: &Value) -> Result<(), String> {
+    let expr = &expr.split_whitespace().collect::<Vec<_>>().join(" ").replace(" .", ".").replace(". ", ".");
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     for (at, _) in expr.match_indices(root) {
         let before = expr[..at].chars().next_back();
@@ -120,8 +126,16 @@ fn look_up(expr: &str, root: &str, fact: &Value) -> Result<(), String> {
             let end = tail.find(|c: char| !is_word(c)).unwrap_or(tail.len());
             let (name, after) = tail.split_at(end);
             if after.starts_with('(') {
-                if name == "all" && value.as_array().is_some_and(Vec::is_empty) {
-                    return Err(format!("`{path}` is empty, so `all` would be true of nothing"));
+                let variable = after[1..].split(',').next().unwrap_or_default().trim();
+                let is_macro = MACROS.contains(&name);
+                match value.as_array() {
+                    Some(items) if is_macro && items.is_empty() => {
+                        return Err(format!("`{path}` is empty, so `{name}` would speak of nothing"));
+                    }
+                    Some(items) if is_macro => {
+                        items.iter().try_for_each(|item| look_up(expr, variable, item))?;
+                    }
+                    _ => {}
                 }
                 break;
             }

@@ -161,6 +161,9 @@ impl Policy {
         }
         let profiles = profiles(&written.profiles, &rules)
             .map_err(|(word, reason, hint)| refuse(&word, reason, hint))?;
+        if let Some(id) = written.waivers.forbid.iter().find(|id| !rules.contains_key(*id)) {
+            return Err(refuse(id, format!("waivers of `{id}` are forbidden, and it is no gate"), None));
+        }
         for waiver in &written.waivers.items {
             if !rules.contains_key(&waiver.gate) {
                 return Err(refuse(

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::policy::{Level, Policy, PolicyError, Rule, Waiver, When};
 use super::verdict::{Cited, GateResult, State, Verdict, Waived};
 use super::{Answer, Judgement};
-use crate::evidence::{Evidence, Item};
+use crate::evidence::{Evidence, Item, Kind};
 
 /// The clock of the machine that made the evidence may be ahead.
 const SKEW_MINUTES: i64 = 5;
@@ -35,7 +35,7 @@ pub fn run(
         .collect();
     for waiver in policy.waivers.iter().filter(|waiver| ids.contains(&waiver.gate)) {
         if let Some(gate) = gates.iter_mut().find(|gate| gate.id == waiver.gate && gate.waiver.is_none())
-            && gate.state == State::Pass
+            && matches!(gate.state, State::Pass | State::NotApplicable)
         {
             gate.state = State::Error;
             gate.expected = "no waiver for a gate that passes".to_owned();
@@ -69,6 +69,12 @@ fn judge(policy: &Policy, rule: &Rule, evidence: &Evidence, now: Timestamp, toda
         waiver: None,
     };
     if rule.when == When::Image && evidence.subject.index.is_none() {
+        if evidence.subject.has_image {
+            result.expected = "the index of the image".to_owned();
+            result.measured = "none is named".to_owned();
+            result.remedy = "`kyklos-release gate run --index DIGEST`".to_owned();
+            return result;
+        }
         result.state = State::NotApplicable;
         result.expected = "only for a release with an image".to_owned();
         result.measured = "no image".to_owned();
@@ -126,17 +132,21 @@ fn distrust(item: &Item, rule: &Rule, evidence: &Evidence, now: Timestamp) -> Op
     {
         return Some((format!("{path} for image {subject}"), format!("for image {index}")));
     }
-    let max_age = rule.max_age?;
-    match item.produced {
-        None => Some((format!("{path} with the time it was made"), "no time".to_owned())),
-        Some(produced) if produced > now + jiff::SignedDuration::from_mins(SKEW_MINUTES) => {
+    let about_image = [Kind::Image, Kind::Sbom, Kind::Signatures].contains(&item.kind);
+    if about_image && let (None, Some(subject)) = (item.index, evidence.subject.index) {
+        return Some((format!("{path} for image {subject}"), "bound to no image".to_owned()));
+    }
+    match (item.produced, rule.max_age) {
+        (None, None) => None,
+        (None, Some(_)) => Some((format!("{path} with the time it was made"), "no time".to_owned())),
+        (Some(produced), _) if produced > now + jiff::SignedDuration::from_mins(SKEW_MINUTES) => {
             Some((format!("{path} from the past"), format!("made at {produced}, it is {now}")))
         }
-        Some(produced) if now.duration_since(produced) > max_age => Some((
+        (Some(produced), Some(max_age)) if now.duration_since(produced) > max_age => Some((
             format!("{path} not older than {} hours", max_age.as_hours()),
             format!("made at {produced}"),
         )),
-        Some(_) => None,
+        (Some(_), _) => None,
     }
 }
 

@@ -52,18 +52,13 @@ impl Gate for Signatures {
         let mut valid = Vec::new();
         for item in items {
             let Ok(Fact::Signatures(facts)) = &item.fact else { continue };
-            valid.extend(facts.valid.iter().cloned());
+            valid.extend(facts.valid.iter().map(|bundle| bundle.name.clone()));
             if !facts.findings.is_empty() {
                 wrong.push(some(&facts.findings));
             }
             if let Some(signer) = &signer {
-                wrong.extend(
-                    facts
-                        .signers
-                        .iter()
-                        .filter(|found| *found != signer)
-                        .map(|found| format!("signed by {found}")),
-                );
+                let others = facts.valid.iter().filter(|bundle| bundle.signer != *signer);
+                wrong.extend(others.map(|bundle| format!("{} is signed by {}", bundle.name, bundle.signer)));
             }
         }
         wrong.extend(

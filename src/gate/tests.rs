@@ -1,5 +1,7 @@
 //! Gate `tests`: enough tests ran and none failed.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,7 +37,11 @@ impl Gate for Tests {
     }
 
     fn accept(&self, value: &Value) -> Result<(), serde_json::Error> {
-        settings::<Settings>(value).map(drop)
+        let Settings { min_tests, .. } = settings(value)?;
+        if min_tests == 0 {
+            return Err(serde::de::Error::custom("`minTests` is 0: a report without tests would pass"));
+        }
+        Ok(())
     }
 
     fn judge(&self, value: &Value, items: &[&Item], _evidence: &Evidence) -> Judgement {
@@ -43,8 +49,12 @@ impl Gate for Tests {
             return Judgement::unknown("settings of the gate tests".to_owned(), "other settings".to_owned());
         };
         let mut total = TestFacts::default();
+        let mut seen = BTreeSet::new();
         for item in items {
-            if let Ok(Fact::Tests(facts)) = &item.fact {
+            // The same report under two names counts once.
+            if let Ok(Fact::Tests(facts)) = &item.fact
+                && seen.insert(item.digest)
+            {
                 total.passed += facts.passed;
                 total.skipped += facts.skipped;
                 total.failed.extend(facts.failed.iter().cloned());

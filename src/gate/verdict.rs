@@ -117,9 +117,11 @@ pub struct Waived {
 impl Verdict {
     /// The answer of a list of gates.
     pub(super) fn outcome(gates: &[GateResult]) -> Outcome {
+        // Nothing was decided: that is no yes.
+        let nothing = gates.iter().all(|gate| gate.state == State::NotApplicable);
         if gates.iter().any(|gate| gate.state == State::Fail) {
             Outcome::Fail
-        } else if gates.iter().any(|gate| gate.state == State::Error) {
+        } else if nothing || gates.iter().any(|gate| gate.state == State::Error) {
             Outcome::Error
         } else {
             Outcome::Pass

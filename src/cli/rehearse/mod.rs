@@ -102,6 +102,7 @@ async fn judge(
         tag: inputs.facts.tag.clone(),
         commit: inputs.facts.commit,
         index: made.image.as_ref().map(|image| image.digest),
+        has_image: made.image.is_some(),
     };
     let dist = Directory::new(place.dist());
     let mut items = vec![

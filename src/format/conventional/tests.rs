@@ -142,9 +142,9 @@ fn references() {
     assert_eq!(
         found("fix: x\n\nCloses #1, #2 and o/r#3. See `#9`, foo#4x.\n\nRefs: #5\nFixes #6, #7"),
         [
-            "body closes issue 1",
-            "body closes issue 2",
-            "body closes o/r issue 3",
+            "footer closes issue 1",
+            "footer closes issue 2",
+            "footer closes o/r issue 3",
             "footer refs issue 5",
             "footer fixes issue 6",
             "footer fixes issue 7"

@@ -183,6 +183,12 @@ fn expressions_are_checked_before_they_are_believed() {
         ("todo.open > 1", 1),
         ("todo.opn == 1", 3),
         ("todo.items.all(i, i.done)", 3),
+        ("todo.items .all(i, i.done)", 3),
+        ("!todo.items.exists(i, i.done)", 3),
+        ("todo.items.filter(i, !i.done).size() == 0", 3),
+        ("todo.some.all(i, i.done)", 0),
+        ("todo.some.all(i, i.dome)", 3),
+        ("todo['open'] == 1", 2),
         ("todo.open", 3),
         ("todo.open.deep == 1", 3),
         ("tood.open == 1", 2),
@@ -190,7 +196,7 @@ fn expressions_are_checked_before_they_are_believed() {
         ("todo.open ==", 2),
     ] {
         let repository = repository(&policy(expr));
-        repository.write("todo.json", r#"{"open":1,"items":[]}"#);
+        repository.write("todo.json", r#"{"open":1,"items":[],"some":[{"done":true}]}"#);
         let _ = kyklos(repository.path()).args("evidence add todo.json --kind json").run().expect(0);
         let run = kyklos(repository.path()).args("gate run").run();
         assert_eq!(run.code(), code, "{expr}\n{}", run.show());
