@@ -10,4 +10,5 @@ mod docs;
 mod floors;
 mod flow;
 mod layout;
+mod readme;
 mod support;
