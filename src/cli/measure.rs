@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::error::CliError;
-use crate::adapter::fs::Directory;
+use crate::adapter::fs::{self, Directory};
 use crate::attest::{CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
 use crate::evidence::{self, ChecksumFacts, Fact, HeldBundle, Item, Kind, SignatureFacts, Subject, Trust};
 use crate::format::checksums;
@@ -82,6 +82,20 @@ pub(super) fn changelog(dist: &Directory, subject: &Subject, now: Timestamp) -> 
         subject,
         now,
     ))
+}
+
+/// Everything that the files of a release tell by themselves. What is not there gives no evidence, and the gate that
+/// needs it says so.
+pub(super) fn files(dist: &Directory, subject: &Subject, now: Timestamp) -> Result<Vec<Item>, CliError> {
+    let has = |name: &str| fs::exists(&dist.root().join(name));
+    let mut items = Vec::new();
+    if has(CHECKSUMS) {
+        items.push(checksums(dist, subject, now)?);
+    }
+    if has(&format!("CHANGELOG-{}.md", subject.tag.file_part())) {
+        items.push(changelog(dist, subject, now)?);
+    }
+    Ok(items)
 }
 
 /// The image in a registry.

@@ -138,6 +138,16 @@ impl Opened {
         }
     }
 
+    /// The directory of its files, when one was named.
+    pub(super) fn dist(&self) -> Option<&Directory> {
+        self.dist.as_ref()
+    }
+
+    /// The registry of its images, when there is one.
+    pub(super) fn layout(&self) -> Option<&Layout> {
+        self.layout.as_ref()
+    }
+
     /// The identity of the release.
     pub(super) fn rid(&self) -> Rid {
         self.rid

@@ -1,11 +1,17 @@
 //! `publish`: from planned files to a published release. Running it again goes on where the last run stopped.
 
+use std::path::PathBuf;
+
 use super::context::Context;
 use super::error::CliError;
 use super::opened::{Opened, ReleaseArgs};
-use super::{Format, Reply};
+use super::project::Project;
+use super::{Exit, Format, Reply, evidence, measure};
+use crate::evidence::{Evidence, Subject};
+use crate::gate::{self, Outcome, Verdict};
+use crate::port::Progress as _;
 use crate::publish::{foresee, observe, publish};
-use crate::render::json::v1;
+use crate::render::{json::v1, text};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -14,6 +20,12 @@ pub(super) struct Args {
     /// Print what would be done and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Where the evidence for the gates is
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+    /// Which gates of the policy are run
+    #[arg(long, value_name = "NAME", default_value = "pre-release")]
+    profile: String,
     /// End a holding of the lock that is known to be dead
     #[arg(long, value_name = "NONCE")]
     break_lock: Option<String>,
@@ -25,6 +37,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         let opened = Opened::open(context, &args.release).await?;
         let world = opened.world(context);
         let job = opened.job(args.break_lock.as_deref());
+        if let Some(verdict) = judged(context, args, &opened).await?
+            && verdict.outcome != Outcome::Pass
+        {
+            let mut reply = Reply::done(
+                "kyklos-release/gate-run/v1",
+                &v1::gate::Verdict::from(&verdict),
+                format!("{}nothing was sent\n", text::verdict(&verdict)),
+            )?;
+            reply.exit = if verdict.outcome == Outcome::Fail { Exit::No } else { Exit::Undecided };
+            return Ok(reply);
+        }
         if args.dry_run {
             let actions = foresee(&job, &observe(&world, &job).await?)?;
             let wire = v1::publish::Publish::foreseen(&job, &actions);
@@ -40,4 +63,37 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         };
         Reply::done("kyklos-release/publish/v1", &wire, text)
     })
+}
+
+/// The verdict of the policy at the commit of the release; `None`, said aloud, where there is none.
+async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Option<Verdict>, CliError> {
+    let manifest = &opened.manifest;
+    let without = |why: &str| context.printer.warn(&format!("no gates: {why}"));
+    let Ok(project) = Project::open(context) else {
+        without("there is no repository here to take a policy from");
+        return Ok(None);
+    };
+    if !project.repository.has(manifest.commit) {
+        without(&format!("the repository here does not hold commit {}", manifest.commit.short()));
+        return Ok(None);
+    }
+    let Some(policy) = project.policy(manifest.commit)? else {
+        without(&format!("commit {} has no policy", manifest.commit.short()));
+        return Ok(None);
+    };
+    let index = manifest.images.first().map(|image| image.digest);
+    let subject =
+        Subject { tag: manifest.tag.clone(), commit: manifest.commit, index, has_image: index.is_some() };
+    let mut items = match &args.evidence {
+        Some(directory) => evidence::collect(&context.path(directory))?,
+        None => Vec::new(),
+    };
+    if let Some(dist) = opened.dist() {
+        items.extend(measure::files(dist, &subject, context.now)?);
+    }
+    if let Some(layout) = opened.layout() {
+        items.extend(measure::image(layout, &subject, context.now).await?);
+    }
+    let evidence = Evidence { subject, items };
+    Ok(Some(gate::run(&policy, &args.profile, &[], &evidence, context.now)?))
 }

@@ -62,6 +62,11 @@ impl Repository {
         Ok(commit_id(object.peel(ObjectType::Commit).map_err(unknown)?.id()))
     }
 
+    /// Whether an object of this name is there.
+    pub fn has(&self, id: CommitId) -> bool {
+        self.inner.find_commit(oid(id)).is_ok()
+    }
+
     /// When a commit was committed.
     pub fn commit_time(&self, id: CommitId) -> Result<jiff::Timestamp, GitError> {
         let odb = self.odb()?;

@@ -6,3 +6,4 @@ mod gate;
 mod image;
 mod init;
 mod notes;
+mod publish;

@@ -1,0 +1,111 @@
+//! `plan`, `publish`, `status`, `manual`, `abort` on a directory forge.
+
+use crate::support::command::{Run, kyklos};
+use crate::support::repository::Repository;
+
+/// A tagged repository with a directory of files.
+fn repository() -> Repository {
+    let repository = Repository::new();
+    repository.write("release.yaml", "name: app\n");
+    repository.write(".gitignore", "out/\ndist/\n");
+    repository.commit("feat: one");
+    repository.tag("v1.0.0");
+    repository.write("dist/app.txt", "app");
+    repository.write("dist/RELEASE-NOTES-v1.0.0.md", "# app 1.0.0\n");
+    repository
+}
+
+fn run(repository: &Repository, line: &str) -> Run {
+    kyklos(repository.path()).args(line).run()
+}
+
+#[test]
+fn from_files_to_a_release_and_back_again() {
+    let repository = repository();
+    let unplanned = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(2);
+    assert!(unplanned.stderr().contains("run `kyklos-release plan v1.0.0 --dist"), "{}", unplanned.show());
+    let rid = run(&repository, "plan v1.0.0").expect(0).stdout();
+    assert!(rid.starts_with("sha256:"), "{rid}");
+    assert_eq!(
+        run(&repository, "plan v1.0.0").expect(0).stdout(),
+        rid,
+        "the same files give the same identity"
+    );
+    let absent = run(&repository, "status v1.0.0 --forge dir:out/forge --format json").expect(0).json();
+    assert_eq!(absent["data"]["state"], "absent");
+    let dry = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge --dry-run").expect(0);
+    assert!(dry.stdout().ends_with("publish v1.0.0\nmake v1.0.0 the latest release\n"), "{}", dry.show());
+    assert!(!repository.path().join("out").exists());
+    let done = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(0);
+    assert!(done.stderr().contains("warning: no gates: commit"), "{}", done.show());
+    assert_eq!(done.stdout(), "v1.0.0 is published\n");
+    let again = run(&repository, "publish v1.0.0 --forge dir:out/forge").expect(0);
+    assert_eq!(again.stdout(), "v1.0.0 was published before; nothing changed\n");
+    let status = run(&repository, "status v1.0.0 --forge dir:out/forge").expect(0).stdout();
+    assert!(status.starts_with("v1.0.0 is published\n"), "{status}");
+    let manual = run(&repository, "manual v1.0.0 --forge dir:out/forge").expect(0).stdout();
+    assert!(manual.contains("Nothing is left to do"), "{manual}");
+    assert_eq!(run(&repository, "abort v1.0.0 --forge dir:out/forge").code(), 5);
+    assert_eq!(run(&repository, "abort v2.0.0 --forge dir:out/forge").code(), 0);
+}
+
+#[test]
+fn nothing_is_staged_without_bytes() {
+    let repository = repository();
+    let run = run(&repository, "publish v1.0.0 --forge dir:out/forge").expect(3);
+    assert!(run.stderr().contains("nothing of v1.0.0 is staged"), "{}", run.show());
+}
+
+#[test]
+fn files_no_forge_keeps_are_refused_by_the_plan() {
+    let repository = repository();
+    for name in ["a b.txt", ".hidden", "con.txt"] {
+        repository.write(&format!("dist/{name}"), "x");
+        let run = run(&repository, "plan v1.0.0").expect(2);
+        assert!(run.stderr().contains("cannot be an asset"), "{}", run.show());
+        assert!(!repository.path().join("dist/release-manifest.json").exists());
+        std::fs::remove_file(repository.path().join("dist").join(name)).unwrap();
+    }
+    repository.write("dist/sub/file", "x");
+    assert!(run(&repository, "plan v1.0.0").expect(2).stderr().contains("dist is flat"));
+}
+
+#[test]
+fn a_changed_dist_is_another_release() {
+    let repository = repository();
+    let _ = run(&repository, "plan v1.0.0").expect(0);
+    repository.write("dist/app.txt", "other");
+    let drift = run(&repository, "plan v1.0.0").expect(5);
+    assert!(drift.stderr().contains("error[plan-drift]"), "{}", drift.show());
+    let changed = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(5);
+    assert!(changed.stderr().contains("error[publish-changed]"), "{}", changed.show());
+    assert!(!repository.path().join("out/forge/releases").exists());
+}
+
+#[test]
+fn the_policy_of_the_tag_decides_before_anything_is_sent() {
+    let repository = Repository::new();
+    let policy = "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: { name: app }\nprofiles: { pre-release: { gates: [unit] } }\ngates: { unit: { type: tests, minTests: 1 } }\n";
+    repository.write("policies/release.yaml", policy);
+    repository.write(".gitignore", "out/\ndist/\nevidence/\nunit.json\n");
+    repository.commit("feat: one");
+    repository.tag("v1.0.0");
+    repository.write("dist/app.txt", "app");
+    let _ = run(&repository, "plan v1.0.0").expect(0);
+    let blocked = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(3);
+    assert!(blocked.stdout().ends_with("nothing was sent\n"), "{}", blocked.show());
+    assert!(!repository.path().join("out").exists());
+    let report = |action: &str| {
+        format!(
+            "{{\"Action\":\"start\",\"Package\":\"p\"}}\n{{\"Action\":\"{action}\",\"Package\":\"p\",\"Test\":\"A\"}}\n{{\"Action\":\"{action}\",\"Package\":\"p\"}}\n"
+        )
+    };
+    repository.write("unit.json", report("fail"));
+    let _ = run(&repository, "evidence add unit.json --kind gotest").expect(0);
+    let _ =
+        run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge --evidence evidence").expect(1);
+    repository.write("unit.json", report("pass"));
+    let _ = run(&repository, "evidence add unit.json --kind gotest").expect(0);
+    let _ =
+        run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge --evidence evidence").expect(0);
+}
