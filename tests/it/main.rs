@@ -6,6 +6,7 @@
 )]
 
 mod cli;
+mod corpus;
 mod docs;
 mod floors;
 mod flow;
