@@ -1,6 +1,6 @@
 //! Build information that the Go linker leaves in an executable (Go, `debug/buildinfo` and `runtime/debug`).
 //!
-//! A header of 32 bytes, aligned to 16, starts with [`MAGIC`]. Since Go 1.18 the two strings (version of the
+//! A header of 32 bytes, aligned to 16, starts with `\xff Go buildinf:`. Since Go 1.18 the two strings (version of the
 //! toolchain, module information) follow as varint length and bytes; before, the header held two pointers to Go strings.
 
 use super::binary::{Binary, MAX_SECTION};

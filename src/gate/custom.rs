@@ -125,8 +125,8 @@ fn look_up(expr: &str, root: &str, fact: &Value) -> Result<(), String> {
         while let Some(tail) = rest.strip_prefix('.') {
             let end = tail.find(|c: char| !is_word(c)).unwrap_or(tail.len());
             let (name, after) = tail.split_at(end);
-            if after.starts_with('(') {
-                let variable = after[1..].split(',').next().unwrap_or_default().trim();
+            if let Some(arguments) = after.strip_prefix('(') {
+                let variable = arguments.split(',').next().unwrap_or_default().trim();
                 let is_macro = MACROS.contains(&name);
                 match value.as_array() {
                     Some(items) if is_macro && items.is_empty() => {

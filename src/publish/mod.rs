@@ -1,7 +1,7 @@
 //! Floor 3: observe, diff, one action, read back, until nothing is left.
 //!
 //! Progress is never stored. What a killed run did is seen in the forge and the registry, so any machine can go on.
-//! The only commit point is [`Forge::publish`](crate::port::Forge::publish): before it nothing a consumer resolves
+//! The only commit point is [`Forge::publish`]: before it nothing a consumer resolves
 //! points at new bytes, after it nothing is taken back.
 
 mod abort;

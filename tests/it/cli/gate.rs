@@ -70,7 +70,8 @@ fn a_failed_test_is_a_no() {
 
 #[test]
 fn nothing_passes_without_a_fact() {
-    let hostile: &[(&str, &dyn Fn(&Repository))] = &[
+    type Spoil<'a> = &'a dyn Fn(&Repository);
+    let hostile: &[(&str, Spoil<'_>)] = &[
         ("no evidence", &|_| {}),
         ("an empty file", &|repository| {
             repository.write("evidence/unit.json", "");
@@ -82,7 +83,7 @@ fn nothing_passes_without_a_fact() {
             repository.write("evidence/unit.json", GOOD.replace("\"A\"", "\"C\""));
         }),
         ("no file", &|repository| {
-            std::fs::remove_file(repository.path().join("evidence/unit.json")).unwrap()
+            std::fs::remove_file(repository.path().join("evidence/unit.json")).unwrap();
         }),
         ("garbage in the envelope", &|repository| {
             repository.write("evidence/unit.json.evidence.json", "{");
