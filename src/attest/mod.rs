@@ -22,6 +22,12 @@ pub const RELEASE_PREDICATE: &str = "https://github.com/roguepikachu/kyklos-rele
 /// What [`IMAGE_BUNDLE`] says: cosign's "this image is mine" (cosign `specs/BUNDLE_SPEC.md`).
 pub const IMAGE_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 
+/// Whether a file vouches for others and is vouched for by nothing but its own signature: exactly these, so that no
+/// other file escapes the list of what was signed by its name.
+pub fn vouches(name: &str) -> bool {
+    [CHECKSUMS_BUNDLE, RELEASE_BUNDLE, IMAGE_BUNDLE].contains(&name)
+}
+
 /// `checksums.txt` of files.
 pub fn checksums(files: &[(AssetName, Digest)]) -> String {
     let entries: Vec<Entry> =

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::error::CliError;
 use crate::adapter::fs::{self, Directory};
-use crate::attest::{CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
+use crate::attest::{self, CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
 use crate::evidence::{self, ChecksumFacts, Fact, HeldBundle, Item, Kind, SignatureFacts, Subject, Trust};
 use crate::format::checksums;
 use crate::image;
@@ -66,8 +66,9 @@ pub(super) fn checksums(dist: &Directory, subject: &Subject, now: Timestamp) -> 
     Ok(item(Kind::Checksums, CHECKSUMS, Digest::of(&bytes), fact, subject, now))
 }
 
+/// The list itself, the manifest that lists it, and the bundles stand in no list.
 fn vouches(name: &str) -> bool {
-    name == CHECKSUMS || name == ReleaseManifest::ASSET || name.ends_with(".sigstore.json")
+    name == CHECKSUMS || name == ReleaseManifest::ASSET || attest::vouches(name)
 }
 
 /// `CHANGELOG-TAG.md`.

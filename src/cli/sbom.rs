@@ -9,7 +9,7 @@ use semver::Version;
 use super::context::Context;
 use super::error::CliError;
 use super::{Exit, Format, Reply};
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Kind, Severity};
 use crate::format::binary::Binary;
 use crate::format::cyclonedx::MAX_BYTES;
 use crate::model::{AssetName, Target};
@@ -96,6 +96,16 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     let bytes = context.read(&args.file, MAX_BYTES as u64)?;
     let files = files(context, &args.against)?;
     let lock = lock(context, args.cargo_lock.as_deref())?;
+    for (name, content) in &files {
+        if sbom::observe(content, lock.as_deref())?.is_none() {
+            return Err(CliError::new(
+                Kind::Undecided,
+                "sbom-unobserved",
+                format!("{name} does not tell what is in it"),
+            )
+            .hinted("build it with cargo-auditable, or name its lock file with --cargo-lock FILE"));
+        }
+    }
     let (components, findings) = sbom::compare(&bytes, &files, lock.as_deref())?;
     let mut text = String::new();
     for finding in &findings {

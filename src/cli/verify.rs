@@ -13,7 +13,9 @@ use crate::adapter::oci::Layout;
 use crate::adapter::sigstore::LocalTrust;
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::model::{Tag, Target};
-use crate::port::{Files as _, Forge as _, ForgeError, Registry, SignerIdentity, Trust as _, Visibility};
+use crate::port::{
+    Files as _, FilesError, Forge as _, ForgeError, Registry, SignerIdentity, Trust as _, Visibility,
+};
 use crate::render::{json::v1, text};
 use crate::verify::{self, Face, Published, Report, Verdict};
 
@@ -192,6 +194,15 @@ async fn published(
         prerelease: release.prerelease,
         commit: forge.commit(&release.id)?.map(|commit| commit.to_string()),
     };
+    let mut missing = Report::default();
+    if layout.is_none() && files_say_image(&files) {
+        missing.refuse(
+            "verify-image",
+            "registry",
+            "the release has an image, and there is no registry".to_owned(),
+        );
+        return Ok(missing);
+    }
     let published = Published {
         assets: &files,
         face: Some(face),
@@ -207,6 +218,11 @@ async fn published(
     }
     bill(&files, &mut report)?;
     Ok(report)
+}
+
+/// Whether a release has an image, by its files.
+fn files_say_image(files: &Directory) -> bool {
+    ["image-manifest.json", "image-digests.txt"].iter().any(|name| fs::exists(&files.root().join(name)))
 }
 
 /// The tag of a forge that holds one release.
@@ -236,9 +252,6 @@ fn bill(files: &Directory, report: &mut Report) -> Result<(), CliError> {
             executables.push((name, content));
         }
     }
-    // Without the source there is no lock file: what was only declared cannot be held against the bytes.
-    let declared = bytes.windows(8).any(|window| window == b"declared");
-    let executables = if declared { Vec::new() } else { executables };
     match crate::sbom::compare(&bytes, &executables, None) {
         Ok((_, findings)) => {
             for finding in findings {
@@ -267,7 +280,8 @@ fn file(context: &Context, args: &FileArgs) -> Result<Reply, CliError> {
     });
     let mut report = Report::default();
     report.look_at(&name, digest);
-    match context.read(&bundle, MAX_DOCUMENT) {
+    match fs::read(&context.path(&bundle), MAX_DOCUMENT) {
+        Err(error @ (FilesError::Io { .. } | FilesError::TooLarge { .. })) => return Err(error.into()),
         Err(_) => report.unsigned(&name, format!("there is no bundle {}", bundle.display())),
         Ok(bytes) => match trust.verify(&bytes, &digest, &args.signer.identity()) {
             Ok(verified) => {

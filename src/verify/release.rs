@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::image;
 use super::report::{Reason, Report, Signature};
-use crate::attest::{CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE, RELEASE_PREDICATE};
+use crate::attest::{
+    CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, IMAGE_PREDICATE, RELEASE_BUNDLE, RELEASE_PREDICATE, vouches,
+};
 use crate::format::{checksums, intoto, release_manifest};
 use crate::model::{AssetName, Digest, ReleaseManifest, Rid};
 use crate::port::{EntryKind, Files, FilesError, Registry, SignerIdentity, Trust};
@@ -136,9 +138,12 @@ fn listed(
     found: &BTreeMap<AssetName, Digest>,
     report: &mut Report,
 ) {
-    let Ok(bytes) = assets.read(Path::new(CHECKSUMS), MAX_DOCUMENT) else {
-        report.fail(Reason::NotSigned, "verify-missing", CHECKSUMS, "it is missing");
-        return;
+    let bytes = match assets.read(Path::new(CHECKSUMS), MAX_DOCUMENT) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            unread(&error, CHECKSUMS, report);
+            return;
+        }
     };
     let entries = match checksums::read(&bytes) {
         Ok(entries) => entries,
@@ -162,17 +167,16 @@ fn listed(
         }
         listed.insert(entry.name);
     }
-    for asset in manifest.assets.iter().filter(|asset| !vouches(&asset.name)) {
+    for asset in manifest
+        .assets
+        .iter()
+        .filter(|asset| !vouches(asset.name.as_str()) && asset.name.as_str() != CHECKSUMS)
+    {
         if !listed.contains(&asset.name) {
             let message = format!("{CHECKSUMS} does not list it");
             report.fail(Reason::Tampered, "verify-checksums", asset.name.as_str(), message);
         }
     }
-}
-
-/// Files that vouch for others are not vouched for themselves.
-fn vouches(name: &AssetName) -> bool {
-    name.as_str() == CHECKSUMS || name.as_str().ends_with(".sigstore.json")
 }
 
 /// The three bundles of a release, each for what it speaks of.
@@ -191,21 +195,48 @@ fn signatures(
     {
         report.signed(CHECKSUMS, &signature);
     }
-    let first = manifest.assets.iter().find(|asset| !vouches(&asset.name)).map(|asset| asset.digest);
-    if let Some(subject) = first
-        && let Some((signature, Some(statement))) =
-            bundle(assets, RELEASE_BUNDLE, &subject, trust, expected, report)
-    {
-        stated(manifest, &statement, &signature, report);
+    let first = manifest.assets.iter().find(|asset| !vouches(asset.name.as_str())).map(|asset| asset.digest);
+    match first.map(|subject| bundle(assets, RELEASE_BUNDLE, &subject, trust, expected, report)) {
+        Some(Some((signature, Some(statement)))) => stated(manifest, &statement, &signature, report),
+        Some(Some((_, None))) => {
+            let message = "it is a message signature; the files of the release need a statement";
+            report.fail(Reason::NotSigned, "verify-statement", RELEASE_BUNDLE, message);
+        }
+        // Told already.
+        Some(None) => {}
+        None => {
+            report.fail(Reason::NotSigned, "verify-not-signed", ReleaseManifest::ASSET, "it lists no file")
+        }
     }
     for entry in &manifest.images {
-        let Some((signature, _)) = bundle(assets, IMAGE_BUNDLE, &entry.digest, trust, expected, report)
+        let Some((signature, statement)) =
+            bundle(assets, IMAGE_BUNDLE, &entry.digest, trust, expected, report)
         else {
             continue;
         };
+        let whole = statement.is_some_and(|statement| {
+            statement.predicate_type == IMAGE_PREDICATE
+                && entry.platforms.iter().all(|platform| statement.speaks_of(&platform.digest))
+        });
+        if !whole {
+            let message = "it is no statement about the index and every platform of the image";
+            report.fail(Reason::PolicyUnmet, "verify-statement", IMAGE_BUNDLE, message);
+        }
         let name = entry.repository.to_string();
         report.seen(&name, entry.digest);
         report.signed(&name, &signature);
+    }
+}
+
+/// A document that is not there signs nothing; one that cannot be read decides nothing.
+fn unread(error: &FilesError, name: &str, report: &mut Report) {
+    match error {
+        FilesError::Missing { .. } => {
+            report.fail(Reason::NotSigned, "verify-not-signed", name, "it is missing")
+        }
+        FilesError::TooLarge { .. } | FilesError::NotAFile { .. } | FilesError::Io { .. } => {
+            report.fail(Reason::CouldNotCheck, "verify-unreadable", name, error.to_string());
+        }
     }
 }
 
@@ -218,9 +249,12 @@ fn bundle(
     expected: &SignerIdentity,
     report: &mut Report,
 ) -> Option<(Signature, Option<intoto::Statement>)> {
-    let Ok(bytes) = assets.read(Path::new(name), MAX_DOCUMENT) else {
-        report.fail(Reason::NotSigned, "verify-not-signed", name, "it is missing");
-        return None;
+    let bytes = match assets.read(Path::new(name), MAX_DOCUMENT) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            unread(&error, name, report);
+            return None;
+        }
     };
     let verified = match trust.verify(&bytes, subject, expected) {
         Ok(verified) => verified,
@@ -262,7 +296,7 @@ fn stated(
             format!("it says other things than {RELEASE_BUNDLE}"),
         );
     }
-    for asset in manifest.assets.iter().filter(|asset| !asset.name.as_str().ends_with(".sigstore.json")) {
+    for asset in manifest.assets.iter().filter(|asset| !vouches(asset.name.as_str())) {
         let name = asset.name.as_str();
         let subject = statement.subjects.iter().find(|subject| subject.name.as_deref() == Some(name));
         match subject {

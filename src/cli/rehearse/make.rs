@@ -300,7 +300,7 @@ async fn sign(
     let mut files: Vec<(AssetName, Digest)> = Vec::new();
     for entry in dist.list(Path::new("."))? {
         let name = entry.name.as_str();
-        if name != CHECKSUMS && name != ReleaseManifest::ASSET && !name.ends_with(".sigstore.json") {
+        if name != CHECKSUMS && name != ReleaseManifest::ASSET && !attest::vouches(name) {
             let asset =
                 name.parse().map_err(|error| CliError::usage("rehearse-asset", format!("{error}")))?;
             files.push((asset, dist.digest(Path::new(name))?.0));

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::world::{scratch, tree};
+use kyklos_release::adapter::sigstore::LocalTrust;
+use kyklos_release::format::release_manifest;
+use kyklos_release::model::{Digest, ReleaseAsset, ReleaseManifest};
+use kyklos_release::port::Trust as _;
+
+use super::world::{block_on, scratch, tree};
 use crate::support::command::{Kyklos, Run, kyklos};
 use crate::support::elf;
 use crate::support::repository::Repository;
@@ -184,6 +189,76 @@ fn one_file_more_in_what_was_published_is_refused() {
         refused(&run.stdout(), Path::new(file), "added:");
         std::fs::remove_file(place.join(file)).unwrap();
     }
+}
+
+/// Changes the manifest of a published release and everything unsigned that speaks of it, as somebody would who can
+/// write to the forge and has no key.
+fn reseal(place: &Path, edit: impl FnOnce(&mut ReleaseManifest, &Path)) {
+    let release = place.join("forge/releases/v0.2.0");
+    let path = release.join("assets/release-manifest.json");
+    let (mut manifest, old) = release_manifest::decode(&std::fs::read(&path).unwrap()).unwrap();
+    edit(&mut manifest, &release.join("assets"));
+    manifest.assets.sort_by(|left, right| left.name.cmp(&right.name));
+    let (bytes, rid) = release_manifest::encode(&manifest).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    let record = std::fs::read_to_string(release.join("release.json")).unwrap();
+    let (before, after) = record.split_once(&old.to_string()).unwrap();
+    let (_, rest) = after.split_once(" -->").unwrap();
+    let nonce = release_manifest::nonce("00", rid);
+    std::fs::write(release.join("release.json"), format!("{before}{rid} op={nonce} -->{rest}")).unwrap();
+}
+
+fn asset(assets: &Path, name: &str, bytes: &[u8]) -> ReleaseAsset {
+    std::fs::write(assets.join(name), bytes).unwrap();
+    ReleaseAsset { name: name.parse().unwrap(), size: bytes.len() as u64, digest: Digest::of(bytes) }
+}
+
+#[test]
+fn a_writer_without_a_key_cannot_change_a_release_consistently() {
+    let edits: [(&str, &dyn Fn(&mut ReleaseManifest, &Path)); 6] = [
+        ("evil.sigstore.json", &|manifest, assets| {
+            manifest.assets.push(asset(assets, "evil.sigstore.json", b"{}"))
+        }),
+        ("evil.txt", &|manifest, assets| manifest.assets.push(asset(assets, "evil.txt", b"x"))),
+        ("install.yaml", &|manifest, assets| {
+            manifest.assets.retain(|asset| asset.name.as_str() != "install.yaml");
+            manifest.assets.push(asset(assets, "install.yaml", b"kind: Evil\n"));
+        }),
+        ("sbom.json", &|manifest, assets| {
+            manifest.assets.retain(|asset| asset.name.as_str() != "sbom.json");
+            std::fs::remove_file(assets.join("sbom.json")).unwrap();
+        }),
+        ("release-manifest.json", &|manifest, _| manifest.commit = "1".repeat(40).parse().unwrap()),
+        ("release-manifest.json", &|manifest, _| manifest.images[0].rolling.clear()),
+    ];
+    for (name, edit) in edits {
+        let repository = repository();
+        let out = rehearse(&repository, "").expect(0).stdout();
+        reseal(&repository.path().join("rehearsal"), edit);
+        refused(&out, Path::new(name), "consistently changed:");
+    }
+}
+
+#[test]
+fn a_message_signature_is_no_statement_about_a_release() {
+    let repository = repository();
+    let out = rehearse(&repository, "").expect(0).stdout();
+    let place = repository.path().join("rehearsal");
+    let trust = LocalTrust::open(&place.join("trust"), jiff::Timestamp::now()).unwrap();
+    reseal(&place, |manifest, assets| {
+        let bundle = block_on(trust.sign_digest(&manifest.assets[0].digest)).unwrap();
+        manifest.assets.retain(|asset| asset.name.as_str() != "release.sigstore.json");
+        manifest.assets.push(asset(assets, "release.sigstore.json", &bundle));
+    });
+    refused(&out, Path::new("release.sigstore.json"), "a message signature in");
+}
+
+#[test]
+fn an_image_that_is_gone_is_missed() {
+    let repository = repository();
+    let out = rehearse(&repository, "").expect(0).stdout();
+    std::fs::remove_dir_all(repository.path().join("rehearsal/registry")).unwrap();
+    refused(&out, Path::new("registry"), "removed:");
 }
 
 #[test]
