@@ -13,3 +13,4 @@ mod flow;
 mod layout;
 mod readme;
 mod support;
+mod traps;
