@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The key of the authority is forgotten as soon as the certificate is issued. Bundles have the shape of those of
-//! the public instance, so any Sigstore client can check them against `trusted_root.json`. What it does not give is
-//! a witness: whoever holds both keys can sign in the past.
+//! the public instance. There is no certificate transparency log, so clients that insist on one (sigstore-python)
+//! refuse them. What the root does not give is a witness: whoever holds both keys can sign in the past.
 
 use std::path::Path;
 
