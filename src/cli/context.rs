@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,8 +14,11 @@ use super::error::CliError;
 use super::{Format, GlobalArgs};
 use crate::adapter::fs;
 use crate::diag::{Hint as _, Kind};
-use crate::port::FilesError;
+use crate::port::{FilesError, Progress as _};
 use crate::ui::{Loudness, Printer};
+
+/// How long a job may take to stop.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The world as a command sees it.
 pub(crate) struct Context {
@@ -111,8 +116,8 @@ impl Context {
         format!("{:016x}", hasher.finish())
     }
 
-    /// Runs the asynchronous part of a command. SIGINT and SIGTERM end it between two steps: the future is dropped,
-    /// and what was done stands.
+    /// Runs the asynchronous part of a command. SIGINT and SIGTERM raise the stop flag, which a job sees between two
+    /// steps; a job that does not end within [`GRACE`] is dropped where it waits.
     pub(crate) fn block_on<T>(
         &self,
         future: impl Future<Output = Result<T, CliError>>,
@@ -121,14 +126,28 @@ impl Context {
             .enable_all()
             .build()
             .map_err(|source| FilesError::io("start", Path::new("the runtime"), source))?;
+        let stop = self.printer.stop_flag();
         runtime.block_on(async {
             tokio::select! {
+                // The signals first: a job that never waits would not let them be looked at.
                 biased;
+                () = async {
+                    stopped().await;
+                    stop.store(true, Ordering::Relaxed);
+                    tokio::time::sleep(GRACE).await;
+                } => Err(stopped_by_signal()),
                 answer = future => answer,
-                () = stopped() => Err(CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
-                    .hinted("run the same command again; it goes on where this one stopped")),
             }
         })
+    }
+
+    /// Lets signals be seen between two steps of a job; the first call makes the process listen to them.
+    pub(crate) async fn pause(&self) -> Result<(), CliError> {
+        tokio::task::yield_now().await;
+        if self.printer.stop_requested() {
+            return Err(stopped_by_signal());
+        }
+        Ok(())
     }
 
     /// Refuses a format the command does not have.
@@ -156,6 +175,11 @@ impl Context {
             },
         }
     }
+}
+
+fn stopped_by_signal() -> CliError {
+    CliError::new(Kind::Interrupted, "interrupted", "stopped by a signal")
+        .hinted("run the same command again; it goes on where this one stopped")
 }
 
 #[cfg(unix)]

@@ -66,7 +66,11 @@ pub(super) async fn make(
     inputs: &Inputs,
     place: &Place,
 ) -> Result<Made, CliError> {
-    let say = |verb: &str, what: &str| context.printer.finished(verb, what);
+    let say = async |verb: &str, what: &str| {
+        context.printer.finished(verb, what);
+        context.pause().await
+    };
+    context.pause().await?;
     let facts = &inputs.facts;
     let dist = place.dist();
     fs::create_dir(&dist)?;
@@ -83,18 +87,18 @@ pub(super) async fn make(
         &format!("{}-{}", facts.name, facts.tag.file_part()),
     )?;
     put(&name, &bytes)?;
-    say("Archived", &name);
+    say("Archived", &name).await?;
 
     let mut layout = None;
     let mut image = None;
     if !inputs.executables.is_empty() {
         let (stored, entry) = assemble(project, inputs, place).await?;
-        say("Assembled", &format!("{} for {}", entry.repository, platforms(&entry)));
+        say("Assembled", &format!("{} for {}", entry.repository, platforms(&entry))).await?;
         layout = Some(stored);
         image = Some(entry);
     }
     notes_of(context, project, inputs, image.as_ref(), &put)?;
-    say("Wrote", &format!("CHANGELOG-{0}.md, RELEASE-NOTES-{0}.md", facts.tag.file_part()));
+    say("Wrote", &format!("CHANGELOG-{0}.md, RELEASE-NOTES-{0}.md", facts.tag.file_part())).await?;
     for executable in &inputs.executables {
         put(executable.name.as_str(), &executable.bytes)?;
     }
@@ -111,7 +115,8 @@ pub(super) async fn make(
         let bytes = bill(inputs, image.as_ref())?;
         put("sbom.json", &bytes)?;
         let (components, _) = sbom::compare(&bytes, &[], None)?;
-        say("Cataloged", &format!("{components} components in {} executables", inputs.executables.len()));
+        say("Cataloged", &format!("{components} components in {} executables", inputs.executables.len()))
+            .await?;
     }
     let signer = SignerIdentity {
         subject: format!("https://kyklos-release.invalid/rehearsal/{}", facts.name),
@@ -123,7 +128,8 @@ pub(super) async fn make(
     say(
         "Signed",
         &format!("{CHECKSUMS}, every file, {}", image.as_ref().map_or("no image", |_| "the image")),
-    );
+    )
+    .await?;
     let trust_root =
         String::from_utf8_lossy(&fs::read(&place.trust().join("trusted_root.json"), 1 << 20)?).into_owned();
     let executables = inputs

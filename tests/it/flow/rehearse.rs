@@ -382,6 +382,38 @@ fn a_killed_rehearsal_goes_on() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_signal_ends_a_rehearsal_between_two_steps() {
+    let repository = repository();
+    // Large enough that the run is still at work when the signal comes.
+    for architecture in ["amd64", "arm64"] {
+        let mut bytes = elf::go(architecture, elf::MODULES);
+        bytes.extend((0..1_500_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()));
+        repository.write(&format!("bin/app-{architecture}"), bytes);
+    }
+    let mut stopped = 0;
+    for delay in [100, 250, 500] {
+        let started = command(&repository, "").spawn();
+        std::thread::sleep(std::time::Duration::from_millis(delay));
+        started.signal("-INT");
+        let run = started.wait();
+        assert!([0, 6, -1].contains(&run.code()), "{}", run.show());
+        if run.code() == 6 {
+            stopped += 1;
+            assert!(
+                run.stderr().contains("error[interrupted]")
+                    || run.stderr().contains("error[publish-stopped]"),
+                "{}",
+                run.show()
+            );
+        }
+    }
+    assert!(stopped > 0, "no signal was seen at work");
+    let run = rehearse(&repository, "").expect(0);
+    let _ = consume(&run.stdout()).expect(0);
+}
+
+#[test]
 fn two_rehearsals_in_one_directory_do_not_meet() {
     let repository = repository();
     let place = scratch();

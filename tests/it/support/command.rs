@@ -86,6 +86,13 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        // It may have ended by itself.
+        let _ = status.expect("kill is there");
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(self) -> Run {
         Run { output: self.child.wait_with_output().expect("the binary ends") }
