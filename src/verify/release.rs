@@ -205,7 +205,7 @@ fn signatures(
         // Told already.
         Some(None) => {}
         None => {
-            report.fail(Reason::NotSigned, "verify-not-signed", ReleaseManifest::ASSET, "it lists no file")
+            report.fail(Reason::NotSigned, "verify-not-signed", ReleaseManifest::ASSET, "it lists no file");
         }
     }
     for entry in &manifest.images {
@@ -232,7 +232,7 @@ fn signatures(
 fn unread(error: &FilesError, name: &str, report: &mut Report) {
     match error {
         FilesError::Missing { .. } => {
-            report.fail(Reason::NotSigned, "verify-not-signed", name, "it is missing")
+            report.fail(Reason::NotSigned, "verify-not-signed", name, "it is missing");
         }
         FilesError::TooLarge { .. } | FilesError::NotAFile { .. } | FilesError::Io { .. } => {
             report.fail(Reason::CouldNotCheck, "verify-unreadable", name, error.to_string());

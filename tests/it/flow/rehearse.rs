@@ -215,9 +215,10 @@ fn asset(assets: &Path, name: &str, bytes: &[u8]) -> ReleaseAsset {
 
 #[test]
 fn a_writer_without_a_key_cannot_change_a_release_consistently() {
-    let edits: [(&str, &dyn Fn(&mut ReleaseManifest, &Path)); 6] = [
+    type Edit<'a> = &'a dyn Fn(&mut ReleaseManifest, &Path);
+    let edits: [(&str, Edit<'_>); 6] = [
         ("evil.sigstore.json", &|manifest, assets| {
-            manifest.assets.push(asset(assets, "evil.sigstore.json", b"{}"))
+            manifest.assets.push(asset(assets, "evil.sigstore.json", b"{}"));
         }),
         ("evil.txt", &|manifest, assets| manifest.assets.push(asset(assets, "evil.txt", b"x"))),
         ("install.yaml", &|manifest, assets| {
