@@ -94,11 +94,6 @@ impl Inputs {
         }
         let lock = project.path(Path::new("Cargo.lock"));
         let cargo_lock = fs::exists(&lock).then(|| fs::read(&lock, MAX_ASSET)).transpose()?;
-        for executable in &mut executables {
-            let file = format!("{name}-{}", executable.platform.file_part());
-            executable.name =
-                file.parse().map_err(|error| CliError::usage("rehearse-name", format!("{error}")))?;
-        }
         Ok(Self { facts, tagged, executables, assets, cargo_lock })
     }
 
@@ -193,9 +188,7 @@ fn executable(
             path.display()
         ));
     }
-    Ok(Executable { platform, name: placeholder_name(name)?, bytes })
-}
-
-fn placeholder_name(name: &str) -> Result<AssetName, CliError> {
-    name.parse().map_err(|error| CliError::usage("rehearse-name", format!("{error}")))
+    let name = format!("{name}-{}", platform.file_part());
+    let name = name.parse().map_err(|error| CliError::usage("rehearse-name", format!("{error}")))?;
+    Ok(Executable { platform, name, bytes })
 }
