@@ -42,6 +42,15 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// Reports of other tools are bound by their envelope. Facts that this tool measures by itself and finds in a file
+    /// could have been typed by anybody.
+    fn trust(&self) -> Trust {
+        match self.kind {
+            Kind::Gotest | Kind::Junit | Kind::Changelog | Kind::Image | Kind::Json => Trust::Bound,
+            Kind::Checksums | Kind::Sbom | Kind::Signatures => Trust::Bare,
+        }
+    }
+
     /// The evidence of a file in this envelope. A file with another digest is unreadable, not absent.
     pub fn open(&self, path: &str, bytes: &[u8]) -> Item {
         let digest = Digest::of(bytes);
@@ -54,7 +63,7 @@ impl Envelope {
             kind: self.kind,
             path: path.to_owned(),
             digest,
-            trust: Trust::Bound,
+            trust: self.trust(),
             commit: Some(self.commit),
             index: self.index,
             produced: Some(self.produced),

@@ -121,6 +121,17 @@ fn evidence_that_cannot_be_read_is_not_taken() {
 }
 
 #[test]
+fn facts_anybody_could_have_typed_are_not_bound() {
+    let policy = POLICY.replace("type: tests, minTests: 2", "type: checksums");
+    let repository = repository(&policy);
+    repository.write("sums.json", r#"{"matching":3,"mismatched":[],"missing":[],"unlisted":[]}"#);
+    let _ = kyklos(repository.path()).args("evidence add sums.json --kind checksums").run().expect(0);
+    let verdict = run(&repository).expect(3);
+    assert_eq!(verdict.json()["data"]["gates"][0]["expected"], "sums.json to be bound");
+    assert_eq!(verdict.json()["data"]["gates"][0]["measured"], "bare");
+}
+
+#[test]
 fn a_waiver_shows_the_real_answer_and_an_old_one_blocks() {
     let day = |days: i64| {
         let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
