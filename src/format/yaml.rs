@@ -18,6 +18,8 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, YamlErr
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_nodes: MAX_NODES },
         strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
@@ -165,6 +167,17 @@ mod tests {
         assert!(message.contains("unknown field `minimun`"), "{message}");
         assert_eq!((place, hints), ((2, 1), vec!["did you mean `minimum`?".to_owned()]));
         assert_eq!(refuse("minimum: lots\n").1, (1, 10));
+    }
+
+    #[test]
+    fn numbers_of_other_languages_are_none() {
+        let value = |text: &str| parse::<serde_json::Value>(format!("a: {text}\n").as_bytes(), "p").unwrap();
+        assert_eq!(value("10")["a"], 10);
+        for text in ["010", "1_000"] {
+            assert_eq!(value(text)["a"], text, "not a number, and a gate that wants one says so");
+        }
+        // Octal in YAML 1.1, decimal in 1.2.
+        assert!(parse::<Sample>(b"minimum: 010\n", "p").is_err());
     }
 
     #[test]

@@ -20,9 +20,12 @@ pub enum GitError {
     /// An object that was left out when the repository was cloned.
     #[error("the repository is a partial clone: object {id} is not in it")]
     Partial {
-        /// The object, or the name of the extension that says so.
+        /// The object.
         id: String,
     },
+    /// The configuration says that objects were left out, in a way that keeps the repository from being opened.
+    #[error("the repository is a partial clone: it has the extension `partialClone`")]
+    PartialExtension,
     /// An object is gone.
     #[error("object {id} is missing from the repository")]
     Missing {
@@ -124,7 +127,7 @@ impl GitError {
             return Self::Owner { path };
         }
         if message.contains("partialclone") {
-            return Self::Partial { id: "(any)".to_owned() };
+            return Self::PartialExtension;
         }
         if message.contains("refstorage") {
             return Self::References { format: "reftable".to_owned() };
@@ -145,7 +148,7 @@ impl Hint for GitError {
         match self {
             Self::NoRepository { .. } => "git-no-repository",
             Self::Shallow => "git-shallow",
-            Self::Partial { .. } => "git-partial",
+            Self::Partial { .. } | Self::PartialExtension => "git-partial",
             Self::Missing { .. } => "git-object-missing",
             Self::References { .. } => "git-reftable",
             Self::Objects { .. } => "git-sha256",
@@ -175,7 +178,8 @@ impl Hint for GitError {
                     "in GitHub Actions: `fetch-depth: 0` for actions/checkout".to_owned(),
                 ];
             }
-            Self::Partial { .. } => {
+            Self::Partial { .. } => "git fetch --refetch --no-filter --tags",
+            Self::PartialExtension => {
                 return vec![
                     "git fetch --refetch --no-filter --tags".to_owned(),
                     "git config --unset extensions.partialClone".to_owned(),

@@ -3,6 +3,7 @@
 mod checksums;
 mod frame;
 mod gate;
+mod git;
 mod image;
 mod init;
 mod notes;
