@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-use crate::model::{Digest, Hasher};
+use crate::model::{AssetName, Digest, Hasher};
 use crate::port::{Entry, EntryKind, Files, FilesError};
 
 /// Read buffer; larger ones leave the second-level cache and hash more slowly.
@@ -15,6 +15,29 @@ const BUFFER: usize = 128 << 10;
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
+}
+
+/// A directory that is gone when its owner is.
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// Makes one where temporary files go.
+    pub fn new() -> Result<Self, FilesError> {
+        let made = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempdir();
+        made.map(Self).map_err(|source| FilesError::io("make", Path::new("a temporary directory"), source))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Copies what a reader gives into a file, at most `limit` bytes of it.
+    pub fn keep(&self, name: &AssetName, reader: &mut dyn Read, limit: u64) -> Result<(), FilesError> {
+        let path = self.path().join(name.as_str());
+        let copied = File::create(&path).and_then(|mut file| io::copy(&mut reader.take(limit), &mut file));
+        copied.map(drop).map_err(|source| FilesError::io("write", &path, source))
+    }
 }
 
 impl Directory {

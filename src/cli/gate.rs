@@ -7,7 +7,9 @@ use clap::Subcommand;
 use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
-use super::{Exit, Format, Reply, evidence};
+use super::verify::OptionalSignerArgs;
+use super::{Exit, Format, Reply, evidence, measure};
+use crate::adapter::fs::Directory;
 use crate::evidence::{Evidence, Subject};
 use crate::format::yaml;
 use crate::gate::{self, ALL, Outcome, Policy};
@@ -50,6 +52,11 @@ struct RunArgs {
     /// Where the evidence is
     #[arg(long, value_name = "DIR", default_value = "evidence")]
     evidence: PathBuf,
+    /// The files of the release, to measure checksums, changelog and SBOM here and now
+    #[arg(long, value_name = "DIR")]
+    dist: Option<PathBuf>,
+    #[command(flatten)]
+    signer: OptionalSignerArgs,
     /// Only these gates of the profile
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     only: Vec<String>,
@@ -96,9 +103,15 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
             (tag, head)
         }
     };
-    let items = evidence::collect(&context.path(&args.evidence))?;
     let has_image = args.index.is_some() || project.config.has_image();
-    let evidence = Evidence { subject: Subject { tag, commit, index: args.index, has_image }, items };
+    let subject = Subject { tag, commit, index: args.index, has_image };
+    let mut items = evidence::collect(&context.path(&args.evidence))?;
+    if let Some(dist) = &args.dist {
+        let dist = Directory::new(context.path(dist));
+        let signer = args.signer.given();
+        items.extend(measure::release(context, &project.repository, &dist, signer.as_ref(), &subject)?);
+    }
+    let evidence = Evidence { subject, items };
     let verdict = gate::run(&policy, &args.profile, &args.only, &evidence, context.now)?;
     let wire = v1::gate::Verdict::from(&verdict);
     let text = if context.format == Format::Markdown {

@@ -1,19 +1,33 @@
 //! Facts of a directory of release files, measured here and now: evidence that needs no envelope.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::context::Context;
 use super::error::CliError;
+use super::verify::SignerArgs;
 use crate::adapter::fs::{self, Directory};
+use crate::adapter::git::Repository;
+use crate::adapter::sigstore::LocalTrust;
 use crate::attest::{self, CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
-use crate::evidence::{self, ChecksumFacts, Fact, HeldBundle, Item, Kind, SignatureFacts, Subject, Trust};
-use crate::format::checksums;
-use crate::image;
+use crate::evidence::{
+    self, ChecksumFacts, Fact, HeldBundle, Item, Kind, SbomFacts, SignatureFacts, Subject, Trust,
+};
+use crate::format::binary::{self, is_executable};
+use crate::format::{checksums, cyclonedx};
 use crate::model::{Digest, ReleaseManifest};
-use crate::port::{EntryKind, Files as _, Registry, SignerIdentity};
+use crate::port::{EntryKind, Files as _, FilesError, Registry, SignerIdentity};
+use crate::{image, sbom};
 
+/// The bill of materials of a release.
+const SBOM: &str = "sbom.json";
+/// As many bytes as tell an executable from other files.
+const HEADERS: u64 = 4096;
+/// The largest lock file.
+const MAX_LOCK: u64 = 64 << 20;
 /// The largest text that is read.
 const MAX_TEXT: u64 = 32 << 20;
 
@@ -85,9 +99,47 @@ pub(super) fn changelog(dist: &Directory, subject: &Subject, now: Timestamp) -> 
     ))
 }
 
+/// `sbom.json` against the executables beside it. `lock` declares what a Rust executable does not tell by itself.
+pub(super) fn sbom(
+    dist: &Directory,
+    lock: Option<&[u8]>,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Option<Item>, CliError> {
+    let mut executables = Vec::new();
+    for entry in dist.list(Path::new("."))? {
+        let path = Path::new(&entry.name);
+        let Ok(name) = entry.name.parse() else { continue };
+        if entry.kind == EntryKind::File && starts_like_one(dist, path)? {
+            executables.push((name, dist.read(path, binary::MAX_BYTES)?));
+        }
+    }
+    if executables.is_empty() {
+        return Ok(None);
+    }
+    let bytes = dist.read(Path::new(SBOM), cyclonedx::MAX_BYTES as u64)?;
+    let (components, findings) = sbom::compare(&bytes, &executables, lock)?;
+    let findings =
+        findings.into_iter().map(|finding| format!("{}: {}", finding.subject, finding.message)).collect();
+    let fact = Ok(Fact::Sbom(SbomFacts { components, findings }));
+    Ok(Some(item(Kind::Sbom, SBOM, Digest::of(&bytes), fact, subject, now)))
+}
+
+fn starts_like_one(dist: &Directory, path: &Path) -> Result<bool, CliError> {
+    let mut start = Vec::new();
+    let read = dist.open(path)?.take(HEADERS).read_to_end(&mut start);
+    read.map_err(|source| FilesError::io("read", path, source))?;
+    Ok(is_executable(&start))
+}
+
 /// Everything that the files of a release tell by themselves. What is not there gives no evidence, and the gate that
 /// needs it says so.
-pub(super) fn files(dist: &Directory, subject: &Subject, now: Timestamp) -> Result<Vec<Item>, CliError> {
+pub(super) fn files(
+    dist: &Directory,
+    lock: Option<&[u8]>,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Vec<Item>, CliError> {
     let has = |name: &str| fs::exists(&dist.root().join(name));
     let mut items = Vec::new();
     if has(CHECKSUMS) {
@@ -95,6 +147,27 @@ pub(super) fn files(dist: &Directory, subject: &Subject, now: Timestamp) -> Resu
     }
     if has(&format!("CHANGELOG-{}.md", subject.tag.file_part())) {
         items.push(changelog(dist, subject, now)?);
+    }
+    if has(SBOM) {
+        items.extend(sbom(dist, lock, subject, now)?);
+    }
+    Ok(items)
+}
+
+/// The files of a release with everything beside them that makes them tell more: the lock file of the commit, and the
+/// signer that is expected.
+pub(super) fn release(
+    context: &Context,
+    repository: &Repository,
+    dist: &Directory,
+    signer: Option<&SignerArgs>,
+    subject: &Subject,
+) -> Result<Vec<Item>, CliError> {
+    let lock = repository.read_file(subject.commit, "Cargo.lock", MAX_LOCK)?;
+    let mut items = files(dist, lock.as_deref(), subject, context.now)?;
+    if let Some(signer) = signer {
+        let trust = LocalTrust::from_root(&signer.root(context)?)?;
+        items.push(signatures(dist, subject, &trust, &signer.identity(), context.now)?);
     }
     Ok(items)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::error::CliError;
 use crate::adapter::dir_forge::DirForge;
-use crate::adapter::fs::{self, Directory};
+use crate::adapter::fs::{self, Directory, Scratch};
 use crate::adapter::oci::Layout;
 use crate::diag::Kind;
 use crate::format::release_manifest::{self, MAX_BODY_BYTES, MAX_BYTES};
@@ -141,6 +141,24 @@ impl Opened {
     /// The directory of its files, when one was named.
     pub(super) fn dist(&self) -> Option<&Directory> {
         self.dist.as_ref()
+    }
+
+    /// The staged files of the manifest, copied to where they can be read. What is not staged is not there.
+    pub(super) async fn staged_files(&self) -> Result<Scratch, CliError> {
+        let scratch = Scratch::new()?;
+        let releases = self.forge.releases(&self.manifest.tag).await?;
+        let ours = releases
+            .iter()
+            .filter(|release| Marker::find(&release.body).is_some_and(|marker| marker.rid == self.rid));
+        for release in ours {
+            for asset in &self.manifest.assets {
+                if release.assets.iter().any(|stored| stored.name == asset.name.as_str()) {
+                    let mut reader = self.forge.download(&release.id, &asset.name).await?;
+                    scratch.keep(&asset.name, &mut reader, asset.size.saturating_add(1))?;
+                }
+            }
+        }
+        Ok(scratch)
     }
 
     /// The registry of its images, when there is one.

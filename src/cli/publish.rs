@@ -6,7 +6,9 @@ use super::context::Context;
 use super::error::CliError;
 use super::opened::{Opened, ReleaseArgs};
 use super::project::Project;
+use super::verify::OptionalSignerArgs;
 use super::{Exit, Format, Reply, evidence, measure};
+use crate::adapter::fs::Directory;
 use crate::evidence::{Evidence, Subject};
 use crate::gate::{self, Outcome, Verdict};
 use crate::port::Progress as _;
@@ -26,6 +28,8 @@ pub(super) struct Args {
     /// Which gates of the policy are run
     #[arg(long, value_name = "NAME", default_value = "pre-release")]
     profile: String,
+    #[command(flatten)]
+    signer: OptionalSignerArgs,
     /// End a holding of the lock that is known to be dead
     #[arg(long, value_name = "NONCE")]
     break_lock: Option<String>,
@@ -37,7 +41,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         let opened = Opened::open(context, &args.release).await?;
         let world = opened.world(context);
         let job = opened.job(args.break_lock.as_deref());
-        if let Some(verdict) = judged(context, args, &opened).await?
+        let actions = foresee(&job, &observe(&world, &job).await?)?;
+        if !actions.is_empty()
+            && let Some(verdict) = judged(context, args, &opened).await?
             && verdict.outcome != Outcome::Pass
         {
             let mut reply = Reply::done(
@@ -49,7 +55,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             return Ok(reply);
         }
         if args.dry_run {
-            let actions = foresee(&job, &observe(&world, &job).await?)?;
             let wire = v1::publish::Publish::foreseen(&job, &actions);
             let text: String = wire.actions.iter().map(|action| format!("{action}\n")).collect();
             return Reply::done("kyklos-release/publish/v1", &wire, text);
@@ -88,8 +93,14 @@ async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Optio
         Some(directory) => evidence::collect(&context.path(directory))?,
         None => Vec::new(),
     };
-    if let Some(dist) = opened.dist() {
-        items.extend(measure::files(dist, &subject, context.now)?);
+    let staged = match opened.dist() {
+        Some(_) => None,
+        None => Some(opened.staged_files().await?),
+    };
+    let files = staged.as_ref().map(|staged| Directory::new(staged.path()));
+    if let Some(files) = opened.dist().or(files.as_ref()) {
+        let signer = args.signer.given();
+        items.extend(measure::release(context, &project.repository, files, signer.as_ref(), &subject)?);
     }
     if let Some(layout) = opened.layout() {
         items.extend(measure::image(layout, &subject, context.now).await?);

@@ -62,7 +62,7 @@ struct FileArgs {
 
 /// Whom to believe.
 #[derive(Debug, clap::Args)]
-struct SignerArgs {
+pub(super) struct SignerArgs {
     /// The trust root
     #[arg(long, value_name = "FILE")]
     trusted_root: PathBuf,
@@ -72,6 +72,31 @@ struct SignerArgs {
     /// The issuer of the identity, exactly
     #[arg(long, value_name = "URI")]
     issuer: String,
+}
+
+/// Whom to believe, for commands that can do without: all of it or nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct OptionalSignerArgs {
+    /// The trust root, for gates that ask for signatures
+    #[arg(long, value_name = "FILE", requires_all = ["identity", "issuer"])]
+    trusted_root: Option<PathBuf>,
+    /// Who must have signed, exactly as in the certificate
+    #[arg(long, value_name = "URI", requires = "trusted_root")]
+    identity: Option<String>,
+    /// The issuer of the identity, exactly
+    #[arg(long, value_name = "URI", requires = "trusted_root")]
+    issuer: Option<String>,
+}
+
+impl OptionalSignerArgs {
+    /// The signer, when one was named.
+    pub(super) fn given(&self) -> Option<SignerArgs> {
+        Some(SignerArgs {
+            trusted_root: self.trusted_root.clone()?,
+            identity: self.identity.clone()?,
+            issuer: self.issuer.clone()?,
+        })
+    }
 }
 
 /// The largest trust root and bundle.
@@ -86,11 +111,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 }
 
 impl SignerArgs {
-    fn identity(&self) -> SignerIdentity {
+    pub(super) fn identity(&self) -> SignerIdentity {
         SignerIdentity { subject: self.identity.clone(), issuer: self.issuer.clone() }
     }
 
-    fn root(&self, context: &Context) -> Result<String, CliError> {
+    pub(super) fn root(&self, context: &Context) -> Result<String, CliError> {
         Ok(String::from_utf8_lossy(&context.read(&self.trusted_root, MAX_DOCUMENT)?).into_owned())
     }
 }

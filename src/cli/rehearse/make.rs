@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::inputs::Inputs;
 use super::place::Place;
@@ -14,8 +14,8 @@ use crate::adapter::sigstore::{LocalTrust, Mint};
 use crate::attest::{self, CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
-use crate::cli::{archive, build_info, measure, notes};
-use crate::evidence::{Fact, Item, Kind, MANUAL_MARK, SbomFacts, Subject};
+use crate::cli::{archive, build_info, notes};
+use crate::evidence::MANUAL_MARK;
 use crate::format::oci::annotation;
 use crate::format::release_manifest;
 use crate::image::{self, Contents, Settings};
@@ -35,28 +35,7 @@ pub(super) struct Made {
     pub(super) signer: SignerIdentity,
     pub(super) layout: Option<Layout>,
     pub(super) image: Option<ImageEntry>,
-    executables: Vec<(AssetName, Vec<u8>)>,
-    declared: Option<Vec<u8>>,
-}
-
-impl Made {
-    /// `sbom.json` against the executables.
-    pub(super) fn sbom_evidence(
-        &self,
-        dist: &Directory,
-        subject: &Subject,
-        now: Timestamp,
-    ) -> Result<Option<Item>, CliError> {
-        if self.executables.is_empty() {
-            return Ok(None);
-        }
-        let bytes = dist.read(Path::new("sbom.json"), 256 << 20)?;
-        let (components, findings) = sbom::compare(&bytes, &self.executables, self.declared.as_deref())?;
-        let findings =
-            findings.into_iter().map(|finding| format!("{}: {}", finding.subject, finding.message)).collect();
-        let fact = Ok(Fact::Sbom(SbomFacts { components, findings }));
-        Ok(Some(measure::item(Kind::Sbom, "sbom.json", Digest::of(&bytes), fact, subject, now)))
-    }
+    pub(super) declared: Option<Vec<u8>>,
 }
 
 /// Makes everything, in the order in which one part needs another.
@@ -132,12 +111,7 @@ pub(super) async fn make(
     .await?;
     let trust_root =
         String::from_utf8_lossy(&fs::read(&place.trust().join("trusted_root.json"), 1 << 20)?).into_owned();
-    let executables = inputs
-        .executables
-        .iter()
-        .map(|executable| (executable.name.clone(), executable.bytes.clone()))
-        .collect();
-    Ok(Made { trust, trust_root, signer, layout, image, executables, declared: inputs.cargo_lock.clone() })
+    Ok(Made { trust, trust_root, signer, layout, image, declared: inputs.cargo_lock.clone() })
 }
 
 /// A killed run of the same inputs leaves only files that are made again; anything else would become an asset.

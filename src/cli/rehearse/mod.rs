@@ -105,15 +105,11 @@ async fn judge(
         has_image: made.image.is_some(),
     };
     let dist = Directory::new(place.dist());
-    let mut items = vec![
-        measure::checksums(&dist, &subject, context.now)?,
-        measure::changelog(&dist, &subject, context.now)?,
-        measure::signatures(&dist, &subject, &made.trust, &made.signer, context.now)?,
-    ];
+    let mut items = measure::files(&dist, made.declared.as_deref(), &subject, context.now)?;
+    items.push(measure::signatures(&dist, &subject, &made.trust, &made.signer, context.now)?);
     if let Some(layout) = &made.layout {
         items.extend(measure::image(layout, &subject, context.now).await?);
     }
-    items.extend(made.sbom_evidence(&dist, &subject, context.now)?);
     let evidence = Evidence { subject, items };
     let verdict = gate::run(&policy, PROFILE, &[], &evidence, context.now)?;
     for gate in &verdict.gates {

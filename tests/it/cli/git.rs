@@ -123,7 +123,8 @@ fn tags_with_a_directory_in_their_name() {
     }
     repository.commit("fix: two");
     assert_eq!(kyklos(repository.path()).args("notes next").run().expect(0).stdout(), "0.1.1\n");
-    let notes = kyklos(repository.path()).args("notes generate --latest --format json").run().expect(0).json();
+    let notes =
+        kyklos(repository.path()).args("notes generate --latest --format json").run().expect(0).json();
     assert_eq!(notes["data"]["releases"][0]["tag"], "operator/v0.1.0");
     assert_eq!(kyklos(repository.path()).args("archive operator/v0.1.0").run().code(), 0);
     assert!(repository.path().join("operator-operator-v0.1.0.tar.gz").exists());

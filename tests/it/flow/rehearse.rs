@@ -477,3 +477,51 @@ fn a_full_disk_leaves_nothing_half_written() {
     );
     assert_eq!(left, Vec::<String>::new());
 }
+
+#[test]
+fn publish_measures_what_the_gates_ask_for() {
+    let repository = repository();
+    let policy = include_str!("../../../policies/rehearse.yaml").replace("  rehearse:", "  pre-release:");
+    repository.write("policies/release.yaml", policy);
+    repository.write(".gitignore", "bin/\nrehearsal/\nelsewhere/\n");
+    repository.commit("chore: a policy");
+    repository.tag("v0.2.0");
+    let made = rehearse(&repository, "--tag v0.2.0").expect(0);
+    let from = repository.path().join("rehearsal");
+    let to = repository.path().join("elsewhere");
+    assert!(std::process::Command::new("cp").arg("-R").args([&from, &to]).status().unwrap().success());
+    std::fs::remove_dir_all(to.join("forge")).unwrap();
+    let publish = |line: &str| {
+        let whole = format!("publish v0.2.0 --forge dir:elsewhere/forge {line}");
+        kyklos(repository.path()).args(&whole).run()
+    };
+    let signer: String = {
+        let line = made.stdout();
+        let words: Vec<&str> = line.lines().last().unwrap().split(' ').collect();
+        let of = |flag: &str| words[words.iter().position(|word| *word == flag).unwrap() + 1];
+        ["--trusted-root", "--identity", "--issuer"].map(|flag| format!("{flag} {}", of(flag))).join(" ")
+    };
+    let unsigned = publish("--dist elsewhere/dist").expect(3);
+    assert!(unsigned.stdout().contains("evidence of kind signatures"), "{}", unsigned.show());
+    assert!(!to.join("forge").exists());
+    let stranger = signer.replace("rehearsal/app", "rehearsal/other");
+    assert_eq!(publish(&format!("--dist elsewhere/dist {stranger}")).code(), 1);
+    assert_eq!(publish("--dist elsewhere/dist --identity x").code(), 2, "half a signer is none");
+    let done = publish(&format!("--dist elsewhere/dist {signer}")).expect(0);
+    assert_eq!(done.stdout(), "v0.2.0 is published\n");
+    // The state before the commit point, on a machine that has only the repository.
+    let forge = to.join("forge");
+    std::fs::rename(forge.join("releases/v0.2.0"), forge.join("drafts/v0.2.0.1")).unwrap();
+    std::fs::remove_file(forge.join("latest")).unwrap();
+    std::fs::remove_dir_all(to.join("dist")).unwrap();
+    let asked = publish("").expect(3);
+    assert!(asked.stdout().contains("evidence of kind signatures"), "{}", asked.show());
+    assert_eq!(publish(&signer).expect(0).stdout(), "v0.2.0 is published\n");
+    // Nothing is left to do, so nothing is left to judge.
+    assert_eq!(publish("").expect(0).stdout(), "v0.2.0 was published before; nothing changed\n");
+    let judged = "gate run --policy policies/release.yaml --only checksums,sbom,signatures --tag v0.2.0 --dist rehearsal/dist";
+    let digests = std::fs::read_to_string(from.join("dist/image-digests.txt")).unwrap();
+    let index = digests.split(' ').next().unwrap();
+    let run = kyklos(repository.path()).args(judged).args(&format!("--index {index} {signer}")).run();
+    assert_eq!(run.code(), 0, "{}", run.show());
+}
