@@ -25,7 +25,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Judge evidence by a policy
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the gates of a policy, or every type of gate
     List(PolicyArgs),
     /// Explain a type of gate and its settings
