@@ -194,7 +194,7 @@ struct Reply {
     /// `kyklos-release/<name>/v1`.
     schema: &'static str,
     /// The answer for programs.
-    data: serde_json::Value,
+    data: Data,
     /// The answer in every other format, written to stdout as it is.
     text: Vec<u8>,
     /// Findings, for the JSON answer; a command has them in its text as well.
@@ -203,18 +203,45 @@ struct Reply {
     exit: Exit,
 }
 
+/// An answer for programs.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Data {
+    /// As a value.
+    Value(serde_json::Value),
+    /// Written already, because it is large.
+    Written(Box<serde_json::value::RawValue>),
+}
+
 impl Reply {
+    /// A yes whose JSON is written already.
+    fn written(schema: &'static str, data: String) -> Result<Self, CliError> {
+        let data = serde_json::value::RawValue::from_string(data).map_err(|error| no_json(&error))?;
+        Ok(Self {
+            schema,
+            data: Data::Written(data),
+            text: Vec::new(),
+            diagnostics: Vec::new(),
+            exit: Exit::Done,
+        })
+    }
+
+    /// A yes in words, for a command that made its JSON elsewhere.
+    fn plain(schema: &'static str, text: impl Into<Vec<u8>>) -> Self {
+        let data = Data::Value(serde_json::Value::Null);
+        Self { schema, data, text: text.into(), diagnostics: Vec::new(), exit: Exit::Done }
+    }
+
     /// An answer that says yes.
     fn done(schema: &'static str, data: &impl Serialize, text: impl Into<Vec<u8>>) -> Result<Self, CliError> {
-        let data = serde_json::to_value(data).map_err(|error| {
-            CliError::new(
-                crate::diag::Kind::Internal,
-                "json",
-                format!("the answer has no JSON form: {error}"),
-            )
-        })?;
+        let data = serde_json::to_value(data).map_err(|error| no_json(&error))?;
+        let data = Data::Value(data);
         Ok(Self { schema, data, text: text.into(), diagnostics: Vec::new(), exit: Exit::Done })
     }
+}
+
+fn no_json(error: &serde_json::Error) -> CliError {
+    CliError::new(crate::diag::Kind::Internal, "json", format!("the answer has no JSON form: {error}"))
 }
 
 /// The command line as data, for the reference and the manual pages.
@@ -316,7 +343,7 @@ fn fail(printer: &Printer, format: Format, error: &CliError) -> Exit {
 fn envelope(
     schema: &str,
     ok: bool,
-    data: Option<serde_json::Value>,
+    data: Option<Data>,
     diagnostics: Vec<Diagnostic>,
 ) -> Vec<u8> {
     let envelope = Envelope { schema: schema.to_owned(), ok, data, diagnostics };

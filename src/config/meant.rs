@@ -21,8 +21,19 @@ pub struct Config {
     pub assets: BTreeMap<AssetName, PathBuf>,
     /// The container image.
     pub image: Image,
+    /// Parts of the repository with releases of their own.
+    pub packages: BTreeMap<String, Package>,
     /// The policy file, when one is named.
     pub policy: Option<PathBuf>,
+}
+
+/// A part of the repository with releases of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Directories or globs.
+    pub paths: Vec<String>,
+    /// Which tags are its releases.
+    pub tag: TagPattern,
 }
 
 /// The container image.
@@ -67,6 +78,7 @@ impl Config {
             binaries: BTreeMap::new(),
             assets: Vec::new(),
             image: None,
+            packages: BTreeMap::new(),
             policy: None,
         };
         Self::mean(&written, &|key, value, reason| ConfigError::Value {
@@ -102,11 +114,22 @@ impl Config {
                 return Err(refuse("assets", path, "another asset has the same file name".to_owned()));
             }
         }
+        let mut packages = BTreeMap::new();
+        for (name, package) in &written.packages {
+            let pattern = package.tag.clone().unwrap_or_else(|| format!("{name}/v{{version}}"));
+            let tag = pattern
+                .parse()
+                .map_err(|error: InvalidTag| refuse("packages", &pattern, error.to_string()))?;
+            if package.paths.is_empty() {
+                return Err(refuse("packages", name, "it has no paths".to_owned()));
+            }
+            packages.insert(name.clone(), Package { paths: package.paths.clone(), tag });
+        }
         let policy = match &written.policy {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
-        Ok(Self { image: image(written.image.as_ref(), &name, refuse)?, name, tag, binaries, assets, policy })
+        Ok(Self { image: image(written.image.as_ref(), &name, refuse)?, name, tag, binaries, assets, packages, policy })
     }
 }
 

@@ -22,8 +22,21 @@ pub struct WrittenConfig {
     pub assets: Vec<String>,
     /// The container image. Made when there are binaries.
     pub image: Option<WrittenImage>,
+    /// Parts of the repository with releases of their own, for `notes generate --package`.
+    #[serde(default)]
+    pub packages: BTreeMap<String, WrittenPackage>,
     /// The policy file. Default: `policies/release.yaml` when it exists.
     pub policy: Option<String>,
+}
+
+/// A part of the repository with releases of its own.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenPackage {
+    /// Which paths are its own: directories or globs.
+    pub paths: Vec<String>,
+    /// Which tags are its releases, with `{version}` for the SemVer version. Default: `NAME/v{version}`.
+    pub tag: Option<String>,
 }
 
 /// The container image.

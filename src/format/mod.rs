@@ -12,6 +12,7 @@ pub mod go_buildinfo;
 pub mod gotest;
 pub mod intoto;
 pub mod junit;
+pub mod markdown;
 pub mod oci;
 pub mod purl;
 pub mod release_manifest;

@@ -104,6 +104,8 @@ pub struct Commit {
     pub parents: Vec<CommitId>,
     /// Who wrote the change.
     pub author: Person,
+    /// When the change was written; a cherry-pick keeps it.
+    pub authored: Timestamp,
     /// When it was committed.
     pub time: Timestamp,
     /// The whole message.

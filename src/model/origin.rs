@@ -50,6 +50,73 @@ impl Origin {
     }
 }
 
+/// Which forge a host is: what its pages are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pages {
+    GitHub,
+    GitLab,
+    Gitea,
+    Azure,
+}
+
+impl Origin {
+    fn pages(&self) -> Pages {
+        let host = self.host.to_ascii_lowercase();
+        if host.contains("gitlab") {
+            Pages::GitLab
+        } else if host.contains("gitea") || host.contains("codeberg") || host.contains("forgejo") {
+            Pages::Gitea
+        } else if host == "dev.azure.com" || host.ends_with(".visualstudio.com") {
+            Pages::Azure
+        } else {
+            Pages::GitHub
+        }
+    }
+
+    /// The same forge, another repository.
+    pub fn sibling(&self, owner: &str, repo: &str) -> Self {
+        Self { host: self.host.clone(), owner: owner.to_owned(), repo: repo.to_owned() }
+    }
+
+    /// The page of a commit.
+    pub fn commit(&self, id: &str) -> String {
+        let middle = if self.pages() == Pages::GitLab { "/-/commit" } else { "/commit" };
+        format!("{}{middle}/{id}", self.web())
+    }
+
+    /// The page of a pull or merge request.
+    pub fn pull_request(&self, number: &str) -> String {
+        let middle = match self.pages() {
+            Pages::GitHub => "/pull",
+            Pages::GitLab => "/-/merge_requests",
+            Pages::Gitea => "/pulls",
+            Pages::Azure => "/pullrequest",
+        };
+        format!("{}{middle}/{number}", self.web())
+    }
+
+    /// The page of an issue; on Azure of a work item.
+    pub fn issue(&self, number: &str) -> String {
+        match self.pages() {
+            Pages::GitHub | Pages::Gitea => format!("{}/issues/{number}", self.web()),
+            Pages::GitLab => format!("{}/-/issues/{number}", self.web()),
+            Pages::Azure => {
+                let project = self.owner.trim_end_matches("/_git");
+                format!("https://{}/{project}/_workitems/edit/{number}", self.host)
+            }
+        }
+    }
+
+    /// The page that compares two tags.
+    pub fn compare(&self, from: &str, to: &str) -> String {
+        match self.pages() {
+            Pages::GitHub | Pages::Gitea => format!("{}/compare/{from}...{to}", self.web()),
+            Pages::GitLab => format!("{}/-/compare/{from}...{to}", self.web()),
+            Pages::Azure => format!("{}/branchCompare?baseVersion=GT{from}&targetVersion=GT{to}", self.web()),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.repo)

@@ -1,23 +1,23 @@
 //! One commit as a line of the notes.
 
-use crate::format::conventional;
-use crate::model::{Commit, CommitId, Person};
+use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
+use crate::model::{Commit, CommitId, Person, Tag};
 
-/// The sections of Keep a Changelog, in its order.
+/// What kind of change a line tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// New features.
     Added,
     /// Changes in what there was.
     Changed,
-    /// Soon to be removed.
-    Deprecated,
-    /// Gone.
-    Removed,
     /// Bug fixes.
     Fixed,
     /// Vulnerabilities.
     Security,
+    /// Soon to be removed.
+    Deprecated,
+    /// Gone.
+    Removed,
 }
 
 impl Section {
@@ -26,10 +26,10 @@ impl Section {
         match self {
             Self::Added => "Added",
             Self::Changed => "Changed",
-            Self::Deprecated => "Deprecated",
-            Self::Removed => "Removed",
             Self::Fixed => "Fixed",
             Self::Security => "Security",
+            Self::Deprecated => "Deprecated",
+            Self::Removed => "Removed",
         }
     }
 
@@ -49,11 +49,56 @@ impl Section {
 
 /// Where a commit stands in the notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Place {
     /// In a section.
     Listed(Section),
     /// Nowhere, unless it breaks something.
     Hidden,
+}
+
+/// What other commits make of a commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing.
+    #[default]
+    Active,
+    /// It takes back a commit of an earlier release.
+    Reverts {
+        /// That commit.
+        target: CommitId,
+        /// The release it came with, when it is known.
+        shipped: Option<Tag>,
+    },
+}
+
+/// One thing a commit refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What it is.
+    pub kind: ReferenceKind,
+    /// The word before it: `closes`, `refs`, …
+    pub action: Option<&'static str>,
+    /// The owner, for a reference into another repository.
+    pub owner: Option<String>,
+    /// The repository, for a reference into another repository.
+    pub repo: Option<String>,
+    /// The number without its mark, the commit id, or the name of the advisory.
+    pub id: String,
+    /// Where it stands.
+    pub source: ReferenceSource,
+}
+
+impl Reference {
+    fn of(reference: &conventional::Reference<'_>) -> Self {
+        Self {
+            kind: reference.kind,
+            action: reference.action,
+            owner: reference.owner.map(str::to_owned),
+            repo: reference.repo.map(str::to_owned),
+            id: reference.id.to_owned(),
+            source: reference.source,
+        }
+    }
 }
 
 /// One commit as a line of the notes.
@@ -64,63 +109,129 @@ pub struct Entry {
     /// The type of the message; empty when it has none.
     pub kind: String,
     /// Where it stands.
-    pub place: Kind,
+    pub place: Place,
     /// The scopes.
     pub scopes: Vec<String>,
-    /// The first line without type and scope.
+    /// The first line without type, scope and the number of the pull request at its end.
     pub description: String,
     /// What breaks, one text each; empty when nothing does.
     pub breaking: Vec<String>,
-    /// What it refers to, as written.
-    pub references: Vec<String>,
-    /// Who wrote it.
-    pub author: Person,
+    /// What it refers to, in order and without repetition.
+    pub references: Vec<Reference>,
+    /// Who wrote it, then who helped.
+    pub authors: Vec<Person>,
+    /// What other commits make of it.
+    pub status: Status,
 }
 
 impl Entry {
-    /// The line of a commit; `None` for merges, whose parents speak for themselves, and for empty messages.
+    /// The line of a commit; `None` for an empty message.
     pub fn of(commit: &Commit) -> Option<Self> {
-        if commit.parents.len() > 1 {
-            return None;
-        }
-        let plain = |description: &str| Self {
-            id: commit.id,
-            kind: String::new(),
-            place: Kind::Listed(Section::Changed),
-            scopes: Vec::new(),
-            description: description.to_owned(),
-            breaking: Vec::new(),
-            references: Vec::new(),
-            author: commit.author.clone(),
+        let mut entry = Self::of_message(commit.id, &commit.message)?;
+        entry.authors = authors(commit);
+        Some(entry)
+    }
+
+    /// The line of a message that stands for a commit.
+    pub fn of_message(id: CommitId, message: &str) -> Option<Self> {
+        let Ok(message) = conventional::parse(message) else {
+            let first = message.lines().next().unwrap_or_default().trim();
+            let references: Vec<Reference> =
+                conventional::references(message).iter().map(Reference::of).collect();
+            return (!first.is_empty()).then(|| Self {
+                id,
+                kind: String::new(),
+                place: Place::Listed(Section::Changed),
+                scopes: Vec::new(),
+                description: without_number(first, &references).to_owned(),
+                breaking: Vec::new(),
+                references,
+                authors: Vec::new(),
+                status: Status::Active,
+            });
         };
-        let Ok(message) = conventional::parse(&commit.message) else {
-            let first = commit.message.lines().next().unwrap_or_default().trim();
-            return (!first.is_empty()).then(|| plain(first));
-        };
-        let advisory = message
-            .references
-            .iter()
-            .any(|reference| ["CVE-", "GHSA-"].iter().any(|mark| reference.id.starts_with(mark)));
+        let references: Vec<Reference> = message.references.iter().map(Reference::of).collect();
+        let advisory = references.iter().any(|reference| reference.kind == ReferenceKind::Advisory);
         let place = match Section::of(&message.kind) {
-            Some(_) if advisory => Kind::Listed(Section::Security),
-            Some(section) => Kind::Listed(section),
-            None => Kind::Hidden,
+            Some(_) if advisory => Place::Listed(Section::Security),
+            Some(section) => Place::Listed(section),
+            None => Place::Hidden,
         };
+        let breaking = message.breaking_notes.iter().filter(|_| message.breaking);
         Some(Self {
+            id,
             kind: message.kind.to_string(),
             place,
             scopes: message.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            breaking: if message.breaking {
-                message
-                    .breaking_notes
-                    .iter()
-                    .map(|note| note.split_whitespace().collect::<Vec<_>>().join(" "))
-                    .collect()
-            } else {
-                Vec::new()
-            },
-            references: message.references.iter().map(|reference| reference.id.to_owned()).collect(),
-            ..plain(message.description)
+            breaking: breaking.map(|note| note.split_whitespace().collect::<Vec<_>>().join(" ")).collect(),
+            description: without_number(message.description, &references).to_owned(),
+            references,
+            authors: Vec::new(),
+            status: Status::Active,
         })
+    }
+
+    /// The pull request that brought it.
+    pub fn pull_request(&self) -> Option<&Reference> {
+        self.references.iter().find(|reference| {
+            reference.kind == ReferenceKind::Pr && reference.owner.is_none() && reference.action.is_none()
+        })
+    }
+}
+
+/// `text (#12)` to `text`, when the number is told as a reference as well.
+fn without_number<'a>(text: &'a str, references: &[Reference]) -> &'a str {
+    let cut = || {
+        let (before, number) = text.strip_suffix(')')?.rsplit_once(" (")?;
+        let number = number.strip_prefix(['#', '!'])?;
+        references.iter().any(|reference| reference.id == number).then_some(before.trim_end())
+    };
+    cut().filter(|text| !text.is_empty()).unwrap_or(text)
+}
+
+/// The author, then the people of `Co-authored-by` lines.
+pub(super) fn authors(commit: &Commit) -> Vec<Person> {
+    let mut people = vec![commit.author.clone()];
+    for line in commit.message.lines() {
+        let Some((token, value)) = line.split_once(':') else { continue };
+        if !token.eq_ignore_ascii_case("co-authored-by") {
+            continue;
+        }
+        let Some((name, email)) = value.trim().strip_suffix('>').and_then(|value| value.split_once('<')) else {
+            continue;
+        };
+        let person = Person { name: name.trim().to_owned(), email: email.trim().to_owned() };
+        if !person.name.is_empty() && !people.iter().any(|known| known.email.eq_ignore_ascii_case(&person.email)) {
+            people.push(person);
+        }
+    }
+    people
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: CommitId = CommitId::from_bytes([7; 20]);
+
+    #[test]
+    fn the_number_at_the_end_is_a_reference_and_no_text() {
+        let entry = Entry::of_message(ID, "fix(api): do (less) (#12)\n\nCloses #3, #4\nFixes: other/repo#5").unwrap();
+        assert_eq!(entry.description, "do (less)");
+        let ids: Vec<&str> = entry.references.iter().map(|reference| reference.id.as_str()).collect();
+        assert_eq!(ids, ["12", "3", "4", "5"]);
+        assert_eq!(entry.pull_request().unwrap().id, "12");
+        assert_eq!(entry.references[3].owner.as_deref(), Some("other"));
+        let plain = Entry::of_message(ID, "Update things (#7)\n\nFixes #9").unwrap();
+        assert_eq!((plain.description.as_str(), plain.references.len()), ("Update things", 2));
+        assert_eq!(Entry::of_message(ID, "(#7)").unwrap().description, "(#7)");
+    }
+
+    #[test]
+    fn advisories_are_security_whatever_the_type_says() {
+        let entry = Entry::of_message(ID, "fix: a hole\n\nRefs: CVE-2026-12345").unwrap();
+        assert_eq!(entry.place, Place::Listed(Section::Security));
+        let hidden = Entry::of_message(ID, "docs: tell of CVE-2026-12345").unwrap();
+        assert_eq!(hidden.place, Place::Hidden);
     }
 }

@@ -4,13 +4,21 @@
 //! ancestry decides, dates never do.
 
 mod entry;
+mod history;
 mod ownership;
+mod people;
+mod relation;
 mod release;
 mod render;
+mod template;
 mod version;
 
-pub use entry::{Entry, Kind, Section};
-pub use ownership::{History, Since};
-pub use release::{ReleaseNotes, release};
-pub use render::{Document, RenderError, changelog, manual, release_notes};
-pub use version::{Bump, Next, next};
+pub use entry::{Entry, Place, Reference, Section, Status};
+pub use history::{History, Share, Since, Wanted};
+pub use ownership::{Mark, Owned, attribute};
+pub use people::{Contributor, login};
+pub use relation::PatchId;
+pub use release::{Recipe, ReleaseNotes, Squash, first_commits, release};
+pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
+pub use template::BUILT_IN;
+pub use version::{Bump, Next, NextError, next};

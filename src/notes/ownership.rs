@@ -1,90 +1,185 @@
-//! Which commits a release owns.
+//! Which commits a release owns: those its tag reaches and no earlier release on its way does. One pass over all
+//! releases, in time linear in what they own.
+//!
+//! Releases are visited ancestors first. The walk of one goes from its commit towards the roots, children before
+//! parents, and turns back where an earlier release is met or where a commit belongs to one that was met. Two releases
+//! without an order between them, such as those of two maintenance lines, may own the same commit.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
-use crate::model::{Commit, CommitId, TagFacts};
-
-/// Commits and release tags of a repository.
-#[derive(Debug, Clone)]
-pub struct History {
-    commits: Vec<Commit>,
-    tags: Vec<TagFacts>,
-    index: HashMap<CommitId, usize>,
-}
-
-/// Which earlier releases end the notes of a release.
+/// A release as the pass sees it: positions point into the commits, children before their parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// Stable notes reach back to the last stable release, prerelease notes to the last release of any kind.
-    Policy,
-    /// The last release of any kind.
-    Tag,
-    /// The last stable release.
-    Stable,
+pub struct Mark {
+    /// Where its commit stands.
+    pub position: u32,
+    /// Whether it ends the notes of releases behind it. What is not released ends nothing.
+    pub ends: bool,
 }
 
-impl History {
-    /// Children stand before their parents in `commits`; tags that point elsewhere are not looked at.
-    pub fn new(commits: Vec<Commit>, tags: Vec<TagFacts>) -> Self {
-        let index = commits.iter().enumerate().map(|(at, commit)| (commit.id, at)).collect();
-        Self { commits, tags, index }
-    }
+/// What one release owns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owned {
+    /// Positions, ascending: children before parents.
+    pub commits: Vec<u32>,
+    /// The releases the walk met, by their place in the list of marks.
+    pub met: Vec<usize>,
+}
 
-    /// The release tags, lowest version first.
-    pub fn tags(&self) -> &[TagFacts] {
-        &self.tags
-    }
-
-    /// The commits a release at `target` owns, newest first, and the nearest earlier release. `own` is the tag of the
-    /// release itself, which does not end it; other tags on the same commit with a higher version do not either.
-    pub fn owned(
-        &self,
-        target: CommitId,
-        own: Option<&TagFacts>,
-        prerelease: bool,
-        since: Since,
-    ) -> (Vec<&Commit>, Option<&TagFacts>) {
-        let reachable = self.reach(target, &HashSet::new());
-        let stable_only = match since {
-            Since::Policy => !prerelease,
-            Since::Tag => false,
-            Since::Stable => true,
-        };
-        let earlier: Vec<&TagFacts> = self
-            .tags
-            .iter()
-            .filter(|tag| {
-                own.is_none_or(|own| {
-                    tag.tag != own.tag && (tag.commit != own.commit || tag.version < own.version)
-                })
-            })
-            .filter(|tag| reachable.contains(&tag.commit) && (!stable_only || tag.version.pre.is_empty()))
-            .collect();
-        let mut released = HashSet::new();
-        for tag in &earlier {
-            let more = self.reach(tag.commit, &released);
-            released.extend(more);
-        }
-        let owned = self
-            .commits
-            .iter()
-            .filter(|commit| reachable.contains(&commit.id) && !released.contains(&commit.id))
-            .collect();
-        (owned, earlier.into_iter().max_by(|left, right| left.version.cmp(&right.version)))
-    }
-
-    /// Everything that can be reached from a commit, not walking into what is known already.
-    fn reach(&self, from: CommitId, known: &HashSet<CommitId>) -> HashSet<CommitId> {
-        let mut seen = HashSet::new();
-        let mut open = vec![from];
-        while let Some(id) = open.pop() {
-            if known.contains(&id) || !seen.insert(id) {
+/// Attributes commits to releases. `parents` gives the parents of each position, all of them greater than itself;
+/// `marks` is in the order in which releases of one commit came into being. The answers stand in the order of `marks`.
+pub fn attribute(parents: &dyn Fn(u32) -> Vec<u32>, commits: usize, marks: &[Mark]) -> Vec<Owned> {
+    let mut order: Vec<usize> = (0..marks.len()).collect();
+    order.sort_by_key(|at| (Reverse(marks[*at].position), *at));
+    let mut answers = vec![Owned::default(); marks.len()];
+    let mut owners = Owners::new(commits);
+    let mut ancestors: Vec<Bits> = Vec::with_capacity(marks.len());
+    // The ordinals of the releases of a commit that were visited before.
+    let mut tagged: HashMap<u32, Vec<u32>> = HashMap::new();
+    let mut seen = vec![u32::MAX; commits];
+    for (ordinal, at) in (0..).zip(order.iter().copied()) {
+        let Mark { position, ends } = marks[at];
+        let mut earlier = Bits::default();
+        let mut queue = BinaryHeap::from([Reverse(position)]);
+        seen[position as usize] = ordinal;
+        while let Some(Reverse(commit)) = queue.pop() {
+            if let Some(here) = tagged.get(&commit) {
+                for other in here {
+                    earlier.add(&ancestors[*other as usize]);
+                    earlier.set(*other);
+                }
+                answers[at].met.extend(here.iter().map(|other| order[*other as usize]));
                 continue;
             }
-            if let Some(at) = self.index.get(&id) {
-                open.extend(&self.commits[*at].parents);
+            if owners.of(commit).any(|owner| earlier.has(owner)) {
+                continue;
+            }
+            if ends {
+                owners.push(commit, ordinal);
+            }
+            answers[at].commits.push(commit);
+            for parent in parents(commit) {
+                if seen[parent as usize] != ordinal {
+                    seen[parent as usize] = ordinal;
+                    queue.push(Reverse(parent));
+                }
             }
         }
-        seen
+        ancestors.push(earlier);
+        if ends {
+            tagged.entry(position).or_default().push(ordinal);
+        }
+    }
+    answers
+}
+
+/// The releases that own a commit; nearly always one.
+struct Owners {
+    first: Vec<u32>,
+    more: HashMap<u32, Vec<u32>>,
+}
+
+impl Owners {
+    fn new(commits: usize) -> Self {
+        Self { first: vec![u32::MAX; commits], more: HashMap::new() }
+    }
+
+    fn push(&mut self, commit: u32, owner: u32) {
+        let first = &mut self.first[commit as usize];
+        if *first == u32::MAX {
+            *first = owner;
+        } else {
+            self.more.entry(commit).or_default().push(owner);
+        }
+    }
+
+    fn of(&self, commit: u32) -> impl Iterator<Item = u32> + '_ {
+        let first = self.first[commit as usize];
+        let more = if first == u32::MAX { None } else { self.more.get(&commit) };
+        Some(first).filter(|owner| *owner != u32::MAX).into_iter().chain(more.into_iter().flatten().copied())
+    }
+}
+
+/// A set of ordinals.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn set(&mut self, bit: u32) {
+        let word = bit as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (bit % 64);
+    }
+
+    fn has(&self, bit: u32) -> bool {
+        self.0.get(bit as usize / 64).is_some_and(|word| word & (1 << (bit % 64)) != 0)
+    }
+
+    fn add(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the definition says, at any price.
+    fn slowly(graph: &[Vec<u32>], marks: &[Mark]) -> Vec<Vec<u32>> {
+        let reach = |from: u32| {
+            let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+            while let Some(at) = open.pop() {
+                if seen.insert(at) {
+                    open.extend(&graph[at as usize]);
+                }
+            }
+            seen
+        };
+        let own = |(at, mark): (usize, &Mark)| {
+            let all = reach(mark.position);
+            let earlier = marks.iter().enumerate().filter(|(other, tag)| {
+                tag.ends
+                    && all.contains(&tag.position)
+                    && (tag.position != mark.position || *other < at)
+            });
+            let hidden: BTreeSet<u32> = earlier.flat_map(|(_, tag)| reach(tag.position)).collect();
+            all.difference(&hidden).copied().collect()
+        };
+        marks.iter().enumerate().map(own).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_pass_is_the_definition(
+            edges in proptest::collection::vec(proptest::collection::vec(1u32..12, 0..4), 1..60),
+            tags in proptest::collection::vec((0u32..60, proptest::bool::weighted(0.9)), 0..12),
+        ) {
+            let size = edges.len() as u32;
+            let graph: Vec<Vec<u32>> = (0..size)
+                .zip(&edges)
+                .map(|(at, steps)| {
+                    let parents: BTreeSet<u32> =
+                        steps.iter().map(|step| at + step).filter(|parent| *parent < size).collect();
+                    parents.into_iter().collect()
+                })
+                .collect();
+            let marks: Vec<Mark> =
+                tags.iter().map(|(position, ends)| Mark { position: position % size, ends: *ends }).collect();
+            let found = attribute(&|at| graph[at as usize].clone(), graph.len(), &marks);
+            let found: Vec<Vec<u32>> = found.into_iter().map(|owned| owned.commits).collect();
+            prop_assert_eq!(found, slowly(&graph, &marks));
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! The notes of one release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use semver::Version;
 
-use super::entry::{Entry, Kind, Section};
-use super::ownership::{History, Since};
-use crate::model::{CommitId, Tag, TagFacts};
+use super::entry::{Entry, Place, Section, Status, authors};
+use super::history::{History, Share, Wanted};
+use super::people::{self, Contributor};
+use super::relation::{PatchId, Relations, merge_number, merge_title, relations};
+use crate::format::conventional;
+use crate::model::{Commit, CommitId, Person, Tag};
 
 /// What a release brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,45 +30,189 @@ pub struct ReleaseNotes {
     pub sections: Vec<(Section, Vec<Entry>)>,
     /// Lines that break something, whatever their section.
     pub breaking: Vec<Entry>,
-    /// Names of the authors, sorted.
-    pub contributors: Vec<String>,
+    /// Commits that users do not notice, and how many.
+    pub hidden: usize,
+    /// Commits whose message has no type.
+    pub unconventional: usize,
+    /// Who contributed, sorted by name.
+    pub contributors: Vec<Contributor>,
 }
 
-/// The notes of a release: of a tag, or of what follows the last one up to `target`.
-pub fn release(
-    history: &History,
-    target: CommitId,
-    tag: Option<&TagFacts>,
-    version: Option<&Version>,
-    since: Since,
-) -> ReleaseNotes {
-    let version = tag.map(|tag| &tag.version).or(version);
-    let prerelease = version.is_some_and(|version| !version.pre.is_empty());
-    let (owned, previous) = history.owned(target, tag, prerelease, since);
-    let mut sections: BTreeMap<Section, Vec<Entry>> = BTreeMap::new();
-    let mut breaking = Vec::new();
-    let mut contributors = Vec::new();
-    for commit in &owned {
-        let Some(entry) = Entry::of(commit) else { continue };
-        contributors.push(entry.author.name.clone());
-        if !entry.breaking.is_empty() {
-            breaking.push(entry.clone());
-        }
-        if let Kind::Listed(section) = entry.place {
-            sections.entry(section).or_default().push(entry);
+/// What becomes of the bullets in the body of a squashed commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Squash {
+    /// Those that break something are told as breaking.
+    Breaking,
+    /// Each that has a type is a line of its own.
+    All,
+}
+
+/// How notes are made of commits.
+pub struct Recipe<'a> {
+    /// Merges are lines, and what they bring is not.
+    pub first_parent: bool,
+    /// What becomes of the bullets of a squashed commit.
+    pub squash: Squash,
+    /// The name and address a person goes by.
+    pub person: &'a dyn Fn(&Person) -> Person,
+    /// Tells copies of a change.
+    pub patch_id: &'a PatchId<'a>,
+    /// Which commits count; the others are not owned.
+    pub counts: &'a dyn Fn(&Commit) -> bool,
+    /// The first commit of a person in the whole history.
+    pub first: Option<&'a HashMap<String, CommitId>>,
+}
+
+/// The first commit of everybody, by the key of [`people::key`].
+pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> HashMap<String, CommitId> {
+    let mut first = HashMap::new();
+    for commit in history.commits() {
+        for author in authors(commit) {
+            first.insert(people::key(&person(&author)), commit.id);
         }
     }
-    contributors.sort();
-    contributors.dedup();
+    first
+}
+
+/// The notes of what a release owns.
+pub fn release(
+    history: &History,
+    wanted: &Wanted<'_>,
+    share: &Share<'_>,
+    version: Option<&Version>,
+    recipe: &Recipe<'_>,
+) -> ReleaseNotes {
+    let owned: Vec<&Commit> = share.commits.iter().copied().filter(|commit| (recipe.counts)(commit)).collect();
+    // Merges and reverts are read from everything; a path does not change who took back what.
+    let relations = relations(&share.commits, recipe.patch_id);
+    let mut lines = Lines::default();
+    let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
+    for commit in &owned {
+        if commit.parents.len() < 2 {
+            people.push((commit.id, authors(commit).iter().map(recipe.person).collect()));
+        }
+        for mut entry in entries(commit, recipe, &relations) {
+            entry.authors = entry.authors.iter().map(recipe.person).collect();
+            if let Some(target) = relations.reverts.get(&commit.id) {
+                entry.status = Status::Reverts { target: *target, shipped: history.released_in(*target).cloned() };
+            }
+            lines.add(entry);
+        }
+    }
+    let first = recipe.first.map(|first| move |key: &str| first.get(key).copied());
+    let contributors = people::contributors(
+        people.iter().map(|(id, persons)| (*id, persons.as_slice())),
+        first.as_ref().map(|first| first as &dyn Fn(&str) -> Option<CommitId>),
+    );
+    let version = wanted.tag.map(|tag| &tag.version).or(version);
     ReleaseNotes {
-        tag: tag.map(|tag| tag.tag.clone()),
+        tag: wanted.tag.map(|tag| tag.tag.clone()),
         version: version.cloned(),
-        target,
-        previous: previous.map(|tag| tag.tag.clone()),
-        date: tag.map(|tag| tag.time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
+        target: wanted.target,
+        previous: share.previous.map(|tag| tag.tag.clone()),
+        date: wanted.tag.map(|tag| tag.time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
         commits: owned.iter().map(|commit| commit.id).collect(),
-        sections: sections.into_iter().collect(),
-        breaking,
+        sections: lines.sections.into_iter().collect(),
+        breaking: lines.breaking,
+        hidden: lines.hidden,
+        unconventional: lines.unconventional,
         contributors,
+    }
+}
+
+/// Lines while they are sorted into sections.
+#[derive(Default)]
+struct Lines {
+    sections: BTreeMap<Section, Vec<Entry>>,
+    breaking: Vec<Entry>,
+    hidden: usize,
+    unconventional: usize,
+}
+
+impl Lines {
+    fn add(&mut self, entry: Entry) {
+        self.unconventional += usize::from(entry.kind.is_empty());
+        if !entry.breaking.is_empty() {
+            self.breaking.push(entry.clone());
+        }
+        match entry.place {
+            Place::Listed(section) => self.sections.entry(section).or_default().push(entry),
+            Place::Hidden => self.hidden += 1,
+        }
+    }
+}
+
+/// The lines of one commit.
+fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<Entry> {
+    if relations.cancelled.contains(&commit.id)
+        || relations.duplicates.contains_key(&commit.id)
+        || (recipe.first_parent && !relations.mainline.contains(&commit.id))
+    {
+        return Vec::new();
+    }
+    if commit.parents.len() > 1 {
+        if !recipe.first_parent {
+            return Vec::new();
+        }
+        // What the merge says stands for everything it brings.
+        let title = merge_title(&commit.message);
+        let Some(mut entry) = Entry::of_message(commit.id, title) else { return Vec::new() };
+        entry.authors = authors(commit);
+        entry.references.extend(merge_number(&commit.message));
+        return vec![entry];
+    }
+    let Some(mut entry) = Entry::of(commit) else { return Vec::new() };
+    if let (None, Some(merged)) = (entry.pull_request(), relations.merged_by.get(&commit.id)) {
+        entry.references.push(merged.clone());
+    }
+    if recipe.squash == Squash::All {
+        let nested = bullets(&commit.message);
+        if nested.len() > 1 {
+            return nested.iter().filter_map(|message| nested_entry(&entry, message)).collect();
+        }
+    }
+    vec![entry]
+}
+
+fn nested_entry(squashed: &Entry, message: &str) -> Option<Entry> {
+    let mut entry = Entry::of_message(squashed.id, message)?;
+    entry.authors.clone_from(&squashed.authors);
+    entry.references.extend(squashed.pull_request().cloned());
+    Some(entry)
+}
+
+/// The bullets of a body that are messages with a type, with the lines that go on below them.
+fn bullets(message: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut open = false;
+    for line in message.lines().skip(1) {
+        let bullet = line.strip_prefix("* ").or_else(|| line.strip_prefix("- "));
+        match bullet {
+            Some(text) => {
+                open = conventional::parse(text).is_ok();
+                if open {
+                    found.push(text.trim().to_owned());
+                }
+            }
+            None if open && line.starts_with("  ") => {
+                if let Some(last) = found.last_mut() {
+                    last.push_str(if last.contains('\n') { "\n" } else { "\n\n" });
+                    last.push_str(line.trim());
+                }
+            }
+            None => open = open && line.trim().is_empty(),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bullets_of_a_squashed_body() {
+        let message = "feat: all of it (#3)\n\n* feat: one\n  more of one\n* fix(api)!: two\n* words\n  no\n\nText.\n- docs: three\n";
+        assert_eq!(bullets(message), ["feat: one\n\nmore of one", "fix(api)!: two", "docs: three"]);
     }
 }

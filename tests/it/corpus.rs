@@ -41,6 +41,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("junit", |bytes| {
         let _ = kyklos_release::format::junit::read(bytes);
     }),
+    ("markdown", |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            assert!(!kyklos_release::format::markdown::text(text).contains('\n'));
+        }
+    }),
     ("oci", |bytes| {
         let _ = kyklos_release::format::oci::Document::parse(bytes, None);
     }),

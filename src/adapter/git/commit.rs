@@ -22,7 +22,7 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
         let value = &line[space + 1..];
         match &line[..space] {
             b"parent" => parents.push(std::str::from_utf8(value).ok()?.parse().ok()?),
-            b"author" if author.is_none() => author = Some(signature(value)?.0),
+            b"author" if author.is_none() => author = Some(signature(value)?),
             b"committer" if time.is_none() => time = Some(signature(value)?.1),
             b"encoding" => encoding = Some(value),
             // gpgsig, mergetag, and the lines that go on with a space.
@@ -33,7 +33,8 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
         }
     }
     let message = decode(&rest[..rest.len().min(MAX_MESSAGE)], encoding);
-    Some(Commit { id, parents, author: author?, time: time?, message })
+    let (author, authored) = author?;
+    Some(Commit { id, parents, author, authored, time: time?, message })
 }
 
 /// `Name <address> seconds zone`. Names are taken as they are; a time that is out of range becomes the epoch.

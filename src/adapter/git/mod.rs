@@ -1,20 +1,22 @@
 //! Local repositories, read only. Nothing of the library underneath is seen outside of this folder, and no command of
 //! git is run.
 
+mod change;
 mod commit;
 mod error;
+mod history;
 mod tree;
 
+pub use change::{InvalidPattern, PathFilter};
 pub use error::GitError;
 pub use tree::{FileKind, TreeFile};
 
-use std::collections::{BinaryHeap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use git2::{ErrorCode, ObjectType, Oid};
 
-use crate::model::{Commit, CommitId, Origin, Tag, TagFacts, TagPattern};
+use crate::model::{CommitId, Origin, Tag, TagFacts, TagPattern};
 
 /// A repository on disk.
 pub struct Repository {
@@ -65,6 +67,12 @@ impl Repository {
     /// Whether an object of this name is there.
     pub fn has(&self, id: CommitId) -> bool {
         self.inner.find_commit(oid(id)).is_ok()
+    }
+
+    /// Whether one commit can be reached from another.
+    pub fn is_ancestor(&self, ancestor: CommitId, of: CommitId) -> Result<bool, GitError> {
+        let found = self.inner.graph_descendant_of(oid(of), oid(ancestor));
+        Ok(ancestor == of || found.map_err(|error| self.object_error(oid(of), error))?)
     }
 
     /// When a commit was committed.
@@ -133,56 +141,6 @@ impl Repository {
             }
         }
         Ok(None)
-    }
-
-    /// Every commit that can be reached from the given ones, each read once. Children stand before their parents; of
-    /// commits without an order between them the newer one stands first, then the one with the greater id.
-    pub fn history(&self, tips: &[CommitId]) -> Result<Vec<Commit>, GitError> {
-        if self.is_shallow() {
-            return Err(GitError::Shallow);
-        }
-        let odb = self.odb()?;
-        let mut index: HashMap<CommitId, usize> = HashMap::new();
-        let mut commits: Vec<Commit> = Vec::new();
-        let mut children: Vec<u32> = Vec::new();
-        let mut pending: Vec<CommitId> = tips.to_vec();
-        while let Some(id) = pending.pop() {
-            if index.contains_key(&id) {
-                continue;
-            }
-            let found = oid(id);
-            let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
-            let commit = commit::read(id, object.data())
-                .filter(|_| object.kind() == ObjectType::Commit)
-                .ok_or(GitError::Malformed { id })?;
-            pending.extend(commit.parents.iter().filter(|parent| !index.contains_key(*parent)));
-            index.insert(id, commits.len());
-            commits.push(commit);
-            children.push(0);
-        }
-        for commit in &commits {
-            for parent in &commit.parents {
-                children[index[parent]] += 1;
-            }
-        }
-        let mut ready: BinaryHeap<_> = (0..commits.len())
-            .filter(|at| children[*at] == 0)
-            .map(|at| (commits[at].time, commits[at].id, at))
-            .collect();
-        let mut slots: Vec<Option<Commit>> = commits.into_iter().map(Some).collect();
-        let mut sorted = Vec::with_capacity(slots.len());
-        while let Some((_, _, at)) = ready.pop() {
-            let Some(commit) = slots[at].take() else { continue };
-            for parent in &commit.parents {
-                let parent = index[parent];
-                children[parent] -= 1;
-                if let (0, Some(waiting)) = (children[parent], &slots[parent]) {
-                    ready.push((waiting.time, waiting.id, parent));
-                }
-            }
-            sorted.push(commit);
-        }
-        Ok(sorted)
     }
 
     /// The tracked files that differ from HEAD, sorted; files git does not know are none of them. Empty for a bare

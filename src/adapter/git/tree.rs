@@ -77,7 +77,7 @@ impl Repository {
         Ok(odb.read(id).map_err(|error| self.object_error(id, error))?.data().to_vec())
     }
 
-    fn tree_of(&self, commit: CommitId) -> Result<Oid, GitError> {
+    pub(super) fn tree_of(&self, commit: CommitId) -> Result<Oid, GitError> {
         let id = oid(commit);
         let found = self.inner.find_commit(id).map_err(|error| self.object_error(id, error))?;
         Ok(found.tree_id())

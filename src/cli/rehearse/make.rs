@@ -20,11 +20,13 @@ use crate::format::oci::annotation;
 use crate::format::release_manifest;
 use crate::image::{self, Contents, Settings};
 use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest};
-use crate::notes::{Document, Since};
+use crate::notes::{Document, Preset, Writer};
 use crate::plan::plan;
 use crate::port::{Files as _, Progress as _, SignerIdentity, Trust as _};
 use crate::sbom::{self, About, Executable};
 
+/// The body of a release on GitHub holds 125,000 bytes, the marker included.
+const BODY: usize = 124_000;
 /// How long the certificate of a rehearsal is valid.
 const VALID: SignedDuration = SignedDuration::from_hours(24 * 365);
 
@@ -221,13 +223,17 @@ fn notes_of(
     let document = Document {
         name: facts.name.clone(),
         image: image.map(|image| format!("{}:{tag}@{}", image.repository, image.digest)),
+        ..Document::default()
     };
     let made = || -> Result<(String, String), CliError> {
-        let history = notes::history(project, facts.commit)?;
-        let known = history.tags().iter().find(|known| known.tag == facts.tag);
-        let notes = crate::notes::release(&history, facts.commit, known, Some(&facts.version), Since::Policy);
-        let changelog = crate::notes::changelog(std::slice::from_ref(&notes), false, None)?;
-        Ok((changelog, crate::notes::release_notes(&notes, &document)?))
+        let notes = notes::of_release(project, facts)?;
+        let writer = Writer::new(Preset::Kyklos, project.repository.origin())?;
+        let changelog = writer.changelog(std::slice::from_ref(&notes), false)?;
+        let (text, left_out) = writer.body(&notes, &document, BODY)?;
+        if left_out > 0 {
+            context.printer.warn(&format!("{left_out} lines of the release notes are in the changelog only"));
+        }
+        Ok((changelog, text))
     };
     let (changelog, text) = match made() {
         Ok(texts) => texts,

@@ -33,6 +33,14 @@ pub struct Message<'a> {
     pub references: Vec<Reference<'a>>,
 }
 
+/// What a message without a type refers to.
+pub fn references(message: &str) -> Vec<Reference<'_>> {
+    let message = message.trim_end();
+    let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
+    let parts = footer::split(rest);
+    reference::collect(first.trim_end(), &parts.body_slices, &parts.footers)
+}
+
 /// Reads a message.
 pub fn parse(message: &str) -> Result<Message<'_>, MessageError> {
     let message = message.trim_end();

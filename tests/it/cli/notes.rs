@@ -26,7 +26,7 @@ fn a_release_owns_what_its_tag_reaches_and_earlier_ones_do_not() {
     // Stable notes reach back to the last stable release.
     assert_eq!((commits(0), commits(1), commits(2)), (3, 2, 1));
     assert_eq!(releases[0]["previous_tag"], "v0.1.0");
-    assert_eq!(releases[0]["sections"][0]["title"], "Breaking Changes");
+    assert_eq!(releases[0]["sections"].as_array().unwrap().last().unwrap()["title"], "Breaking Changes");
     for (at, tag) in tags.iter().enumerate() {
         let earlier = if at == 0 { "v0.1.0" } else { ["", "v0.1.0", ""][at] };
         let mut arguments = vec!["rev-list", tag];
@@ -61,7 +61,7 @@ fn markdown_is_what_people_expect() {
     let text = kyklos(repository.path()).args("notes generate").run().expect(0).stdout();
     let short = |revision: &str| repository.git(&["rev-parse", revision])[..7].to_owned();
     let expected = format!(
-        "# Changelog\n\n## Unreleased\n\n### Breaking Changes\n\n- the old way is gone ({0})\n\n### Added\n\n- three ({0})\n\n## 0.1.1-rc.1 - 2026-01-01\n\n### Fixed\n\n- **api:** two ({1})\n\n## 0.1.0 - 2026-01-01\n\n### Added\n\n- one ({2})\n",
+        "# Changelog\n\n## Unreleased\n\n### Added\n\n- three ({0})\n\n### Breaking Changes\n\n- the old way is gone ({0})\n\n## 0.1.1-rc.1 - 2026-01-01\n\n### Fixed\n\n- **api:** two ({1})\n\n## 0.1.0 - 2026-01-01\n\n### Added\n\n- one ({2})\n",
         short("HEAD"),
         short("HEAD~2"),
         short("v0.1.0^{commit}")

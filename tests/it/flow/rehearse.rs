@@ -74,7 +74,7 @@ fn a_rehearsal_is_a_release_that_a_consumer_can_check() {
     assert!(changelog.contains("- **api:** a second feature"), "{changelog}");
     assert!(!changelog.contains("the first feature"), "{changelog}");
     assert!(!changelog.contains("<img") || changelog.contains("\\<img"), "{changelog}");
-    assert!(!changelog.contains("@acme"), "{changelog}");
+    assert!(changelog.contains("and `@acme/everyone`"), "a mention is a code span: {changelog}");
     let sbom: serde_json::Value = serde_json::from_str(&read("sbom.json")).unwrap();
     let purls: Vec<_> = sbom["components"]
         .as_array()

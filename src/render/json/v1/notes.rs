@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::format::conventional::{Message, MessageError};
-use crate::notes::{Bump, Entry, ReleaseNotes};
+use crate::format::conventional::ReferenceKind;
+use crate::model::Origin;
+use crate::notes::{self, Bump, Entry, ReleaseNotes, Status};
 
 /// `notes generate`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,8 +34,27 @@ pub struct Release {
     pub commits: Vec<String>,
     /// Sections in their order.
     pub sections: Vec<Section>,
-    /// Names of the authors, sorted.
-    pub contributors: Vec<String>,
+    /// Commits of types that users do not notice.
+    pub hidden: u64,
+    /// Commits whose message has no type.
+    pub unconventional: u64,
+    /// Who contributed, sorted by name.
+    pub contributors: Vec<Contributor>,
+}
+
+/// Somebody who wrote, or helped to write, a commit.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Contributor {
+    /// The name.
+    pub name: String,
+    /// The account on the forge, when the address tells it.
+    pub login: Option<String>,
+    /// Whether it is a program.
+    pub bot: bool,
+    /// Whether it is the first contribution; `null` where only a part of the history was read.
+    pub first_time: Option<bool>,
+    /// The oldest commit of this person in the release.
+    pub first_sha: String,
 }
 
 /// One section.
@@ -59,45 +80,103 @@ pub struct Line {
     pub description: String,
     /// Whether it breaks something.
     pub breaking: bool,
+    /// What breaks.
+    pub breaking_notes: Vec<String>,
     /// What it refers to.
-    pub references: Vec<String>,
-    /// Who wrote it.
+    pub references: Vec<Reference>,
+    /// Who wrote it, then who helped.
     pub authors: Vec<String>,
+    /// The commit of an earlier release that it takes back.
+    pub reverts: Option<String>,
+    /// The release that commit came with.
+    pub shipped_in: Option<String>,
 }
 
-impl From<&[ReleaseNotes]> for Notes {
-    fn from(releases: &[ReleaseNotes]) -> Self {
-        let line = |entry: &Entry| Line {
+impl Line {
+    fn of(entry: &Entry, origin: Option<&Origin>) -> Self {
+        let (reverts, shipped_in) = match &entry.status {
+            Status::Active => (None, None),
+            Status::Reverts { target, shipped } => {
+                (Some(target.to_string()), shipped.as_ref().map(ToString::to_string))
+            }
+        };
+        Self {
             sha: entry.id.to_string(),
             kind: entry.kind.clone(),
             scopes: entry.scopes.clone(),
             description: entry.description.clone(),
             breaking: !entry.breaking.is_empty(),
-            references: entry.references.clone(),
-            authors: vec![entry.author.name.clone()],
-        };
-        let release = |notes: &ReleaseNotes| {
-            let breaking = (!notes.breaking.is_empty()).then(|| Section {
-                title: "Breaking Changes".to_owned(),
-                entries: notes.breaking.iter().map(line).collect(),
-            });
-            let sections = notes.sections.iter().map(|(section, entries)| Section {
-                title: section.title().to_owned(),
-                entries: entries.iter().map(line).collect(),
-            });
-            Release {
-                tag: notes.tag.as_ref().map(ToString::to_string),
-                version: notes.version.as_ref().map(ToString::to_string),
-                target_sha: notes.target.to_string(),
-                previous_tag: notes.previous.as_ref().map(ToString::to_string),
-                date: notes.date.clone(),
-                prerelease: notes.version.as_ref().is_some_and(|version| !version.pre.is_empty()),
-                commits: notes.commits.iter().map(ToString::to_string).collect(),
-                sections: breaking.into_iter().chain(sections).collect(),
-                contributors: notes.contributors.clone(),
+            breaking_notes: entry.breaking.clone(),
+            references: entry.references.iter().map(|reference| Reference::of(reference, origin)).collect(),
+            authors: entry.authors.iter().map(|person| person.name.clone()).collect(),
+            reverts,
+            shipped_in,
+        }
+    }
+}
+
+impl Reference {
+    fn of(reference: &notes::Reference, origin: Option<&Origin>) -> Self {
+        let url = || {
+            let origin = origin?;
+            let there = match (&reference.owner, &reference.repo) {
+                (Some(owner), Some(repo)) => origin.sibling(owner, repo),
+                _ => origin.clone(),
+            };
+            match reference.kind {
+                ReferenceKind::Issue | ReferenceKind::WorkItem => Some(there.issue(&reference.id)),
+                ReferenceKind::Pr => Some(there.pull_request(&reference.id)),
+                ReferenceKind::Commit => Some(there.commit(&reference.id)),
+                ReferenceKind::Advisory => None,
             }
         };
-        Self { releases: releases.iter().map(release).collect() }
+        Self {
+            kind: reference.kind.as_str().to_owned(),
+            action: reference.action.map(str::to_owned),
+            owner: reference.owner.clone(),
+            repo: reference.repo.clone(),
+            id: reference.id.clone(),
+            source: reference.source.as_str().to_owned(),
+            url: url(),
+        }
+    }
+}
+
+impl Release {
+    /// One release. Addresses are those of the origin, when there is one.
+    pub fn of(notes: &ReleaseNotes, origin: Option<&Origin>) -> Self {
+        let lines = |entries: &[Entry]| entries.iter().map(|entry| Line::of(entry, origin)).collect();
+        let breaking = (!notes.breaking.is_empty())
+            .then(|| Section { title: "Breaking Changes".to_owned(), entries: lines(&notes.breaking) });
+        let sections = notes
+            .sections
+            .iter()
+            .map(|(section, entries)| Section { title: section.title().to_owned(), entries: lines(entries) });
+        Self {
+            tag: notes.tag.as_ref().map(ToString::to_string),
+            version: notes.version.as_ref().map(ToString::to_string),
+            target_sha: notes.target.to_string(),
+            previous_tag: notes.previous.as_ref().map(ToString::to_string),
+            date: notes.date.clone(),
+            prerelease: notes.version.as_ref().is_some_and(|version| !version.pre.is_empty()),
+            commits: notes.commits.iter().map(ToString::to_string).collect(),
+            sections: sections.chain(breaking).collect(),
+            hidden: notes.hidden as u64,
+            unconventional: notes.unconventional as u64,
+            contributors: notes.contributors.iter().map(Contributor::of).collect(),
+        }
+    }
+}
+
+impl Contributor {
+    fn of(contributor: &notes::Contributor) -> Self {
+        Self {
+            name: contributor.name.clone(),
+            login: contributor.login.clone(),
+            bot: contributor.bot,
+            first_time: contributor.first_time,
+            first_sha: contributor.first_sha.to_string(),
+        }
     }
 }
 
@@ -123,8 +202,8 @@ pub struct Deciding {
     pub subject: String,
 }
 
-impl From<&crate::notes::Next> for Next {
-    fn from(next: &crate::notes::Next) -> Self {
+impl From<&notes::Next> for Next {
+    fn from(next: &notes::Next) -> Self {
         let bump = match next.bump {
             Bump::Major => "major",
             Bump::Minor => "minor",
@@ -194,6 +273,9 @@ pub struct Reference {
     pub id: String,
     /// Where it stands.
     pub source: String,
+    /// Its page; only in notes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// Why a message has no type.
@@ -236,6 +318,7 @@ impl From<Result<Message<'_>, MessageError>> for Parsed {
             repo: reference.repo.map(str::to_owned),
             id: reference.id.to_owned(),
             source: reference.source.as_str().to_owned(),
+            url: None,
         });
         Self {
             ok: true,

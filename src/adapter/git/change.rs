@@ -1,0 +1,172 @@
+//! What a commit changes, and who people are.
+
+use std::collections::HashMap;
+
+use git2::{Oid, Tree};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::{GitError, Repository, oid};
+use crate::model::{Commit, CommitId, Person};
+
+/// Which paths count: those of the includes, all when there are none, without those of the excludes.
+#[derive(Debug, Clone)]
+pub struct PathFilter {
+    include: GlobSet,
+    exclude: GlobSet,
+    /// What stands before the first wildcard of each include.
+    starts: Vec<String>,
+}
+
+/// A pattern that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("`{pattern}` is no pattern of paths: {reason}")]
+pub struct InvalidPattern {
+    /// The pattern.
+    pub pattern: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl PathFilter {
+    /// Reads patterns: a directory stands for everything in it, `*` stays in one directory, `**` does not.
+    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InvalidPattern> {
+        let starts = include.iter().map(|pattern| {
+            let end = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
+            pattern[..end].trim_start_matches("./").to_owned()
+        });
+        Ok(Self { include: set(include)?, exclude: set(exclude)?, starts: starts.collect() })
+    }
+
+    /// Whether it lets everything through.
+    pub fn is_empty(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        (self.include.is_empty() || self.include.is_match(path)) && !self.exclude.is_match(path)
+    }
+
+    /// Whether something in a directory, which ends with `/`, could match.
+    fn may_match_in(&self, directory: &str) -> bool {
+        self.include.is_empty()
+            || self.starts.iter().any(|start| start.starts_with(directory) || directory.starts_with(start.as_str()))
+    }
+}
+
+fn set(patterns: &[String]) -> Result<GlobSet, InvalidPattern> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let clean = pattern.trim_start_matches("./").trim_end_matches('/');
+        for text in [clean.to_owned(), format!("{clean}/**")] {
+            let glob = GlobBuilder::new(&text).literal_separator(true).build();
+            set.add(glob.map_err(|error| InvalidPattern { pattern: pattern.clone(), reason: error.kind().to_string() })?);
+        }
+    }
+    set.build().map_err(|error| InvalidPattern { pattern: patterns.join(" "), reason: error.to_string() })
+}
+
+impl Repository {
+    /// Whether a commit changes a path that counts; a merge does when it differs from every parent there. Directories
+    /// with the same object id are not looked into.
+    pub fn touches(&self, commit: &Commit, filter: &PathFilter) -> Result<bool, GitError> {
+        let tree = self.tree_at(commit.id)?;
+        if commit.parents.is_empty() {
+            return self.differs(None, Some(&tree), "", filter);
+        }
+        for parent in &commit.parents {
+            let parent = self.tree_at(*parent)?;
+            if !self.differs(Some(&parent), Some(&tree), "", filter)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The digest of what a commit changes, as `git patch-id --stable` makes it. `None` for merges, and where blobs
+    /// are missing.
+    pub fn patch_id(&self, id: CommitId) -> Option<[u8; 20]> {
+        let commit = self.inner.find_commit(oid(id)).ok()?;
+        if commit.parent_count() > 1 {
+            return None;
+        }
+        let parent = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+        let tree = commit.tree().ok()?;
+        let diff = self.inner.diff_tree_to_tree(parent.as_ref(), Some(&tree), None).ok()?;
+        // A commit that changes nothing is no copy of another that changes nothing.
+        if diff.deltas().len() == 0 {
+            return None;
+        }
+        let id = diff.patchid(None).ok()?;
+        id.as_bytes().get(..20)?.try_into().ok()
+    }
+
+    /// The names and addresses of `.mailmap` (gitmailmap(5)); people it does not know stay who they are.
+    pub fn mailmap(&self) -> impl Fn(&Person) -> Person {
+        let map = self.inner.mailmap().ok();
+        let known = std::cell::RefCell::new(HashMap::<Person, Person>::new());
+        move |person: &Person| {
+            let Some(map) = &map else { return person.clone() };
+            if let Some(found) = known.borrow().get(person) {
+                return found.clone();
+            }
+            let resolve = || {
+                let signature = git2::Signature::new(&person.name, &person.email, &git2::Time::new(0, 0)).ok()?;
+                let real = map.resolve_signature(&signature).ok()?;
+                Some(Person { name: real.name().ok()?.to_owned(), email: real.email().ok()?.to_owned() })
+            };
+            let found = resolve().unwrap_or_else(|| person.clone());
+            known.borrow_mut().insert(person.clone(), found.clone());
+            found
+        }
+    }
+
+    fn tree_at(&self, commit: CommitId) -> Result<Tree<'_>, GitError> {
+        let id = self.tree_of(commit)?;
+        self.tree(id)
+    }
+
+    fn tree(&self, id: Oid) -> Result<Tree<'_>, GitError> {
+        self.inner.find_tree(id).map_err(|error| self.object_error(id, error))
+    }
+
+    fn differs(
+        &self,
+        old: Option<&Tree<'_>>,
+        new: Option<&Tree<'_>>,
+        prefix: &str,
+        filter: &PathFilter,
+    ) -> Result<bool, GitError> {
+        for (tree, other) in [(new, old), (old, new)] {
+            let Some(tree) = tree else { continue };
+            for entry in tree {
+                let there = other.and_then(|other| {
+                    std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name))
+                });
+                let same = there.as_ref().is_some_and(|there| {
+                    there.id() == entry.id() && there.filemode() == entry.filemode()
+                });
+                if same {
+                    continue;
+                }
+                let path = format!("{prefix}{}", String::from_utf8_lossy(entry.name_bytes()));
+                if entry.kind() != Some(git2::ObjectType::Tree) {
+                    if filter.matches(&path) {
+                        return Ok(true);
+                    }
+                    continue;
+                }
+                let inside = format!("{path}/");
+                if !filter.may_match_in(&inside) {
+                    continue;
+                }
+                let tree = self.tree(entry.id())?;
+                let there = there.filter(|there| there.kind() == Some(git2::ObjectType::Tree));
+                let there = there.map(|there| self.tree(there.id())).transpose()?;
+                if self.differs(there.as_ref(), Some(&tree), &inside, filter)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,320 @@
+//! `notes generate`: the changelog.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::super::context::Context;
+use super::super::error::CliError;
+use super::super::project::Project;
+use super::super::{Format, Reply};
+use super::template::MAX_TEMPLATE;
+use super::{behind, whole};
+use crate::adapter::git::{GitError, PathFilter};
+use crate::diag::Kind;
+use crate::model::{Commit, CommitId, Tag, TagFacts, TagPattern};
+use crate::notes::{
+    History, Preset, Recipe, ReleaseNotes, Share, Since, Squash, Wanted, Writer, first_commits, release,
+};
+use crate::port::Progress as _;
+use crate::render::json::v1;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release notes generate --tag v1.2.3 -o CHANGELOG-v1.2.3.md
+  kyklos-release notes generate --unreleased --format json
+  kyklos-release notes generate v1.0.0..v1.2.0
+  kyklos-release notes generate --all -o CHANGELOG.md")]
+pub(super) struct Args {
+    /// FROM..TO, or FROM for FROM..HEAD: the releases and commits of TO that FROM does not have
+    #[arg(value_name = "RANGE", conflicts_with_all = ["tag", "latest", "current", "unreleased", "all"])]
+    range: Option<String>,
+    /// The release of this tag; with --unreleased the tag it will have
+    #[arg(long, value_name = "TAG", conflicts_with_all = ["latest", "current", "all"])]
+    tag: Option<Tag>,
+    /// The release with the highest version that HEAD has
+    #[arg(long, conflicts_with_all = ["current", "unreleased", "all"])]
+    latest: bool,
+    /// The release that HEAD is
+    #[arg(long, conflicts_with_all = ["unreleased", "all"])]
+    current: bool,
+    /// What follows the last release
+    #[arg(long, conflicts_with = "all")]
+    unreleased: bool,
+    /// Every release that HEAD has, and what is not released; this is the default
+    #[arg(long)]
+    all: bool,
+    /// What ends the notes of a release: policy (stable notes reach back to the last stable release, prerelease notes
+    /// to the last release), stable, tag, or a revision
+    #[arg(long, value_name = "stable|tag|REV", default_value = "policy")]
+    since: String,
+    /// Only a package of release.yaml: its tags and its paths
+    #[arg(long, value_name = "PACKAGE")]
+    package: Option<String>,
+    /// Only commits that change such a path; again for more
+    #[arg(long, value_name = "GLOB")]
+    include_path: Vec<String>,
+    /// No commits that change only such paths; again for more
+    #[arg(long, value_name = "GLOB")]
+    exclude_path: Vec<String>,
+    /// A line per merge, none for what it brings
+    #[arg(long)]
+    first_parent: bool,
+    /// What becomes of the bullets in the body of a squashed commit
+    #[arg(long, value_enum, default_value_t = SquashArg::Breaking)]
+    squash: SquashArg,
+    /// Sections, headings and their order
+    #[arg(long, value_enum, default_value_t = Preset::Kyklos)]
+    preset: Preset,
+    /// A handlebars template in place of the one of the preset
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// The most bytes of a changelog of one release; lines of the least weight go first
+    #[arg(long, value_name = "N")]
+    max_chars: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum SquashArg {
+    /// Those that break something are told as breaking
+    Breaking,
+    /// Each that has a type is a line of its own
+    All,
+}
+
+/// What is asked for.
+enum Asked {
+    One { target: CommitId, tag: Option<TagFacts> },
+    Range { from: CommitId, to: CommitId },
+    All { head: CommitId },
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text, Format::Markdown, Format::Json])?;
+    let project = Project::open(context)?;
+    let (pattern, mut include) = match &args.package {
+        Some(name) => package(&project, name)?,
+        None => (project.config.tag.clone(), Vec::new()),
+    };
+    include.extend(args.include_path.iter().cloned());
+    let filter = PathFilter::new(&include, &args.exclude_path)
+        .map_err(|error| CliError::usage("notes-path", error.to_string()))?;
+    let tags = project.repository.tags(&pattern)?;
+    let since = since(&project, &args.since)?;
+    let asked = asked(&project, args, &pattern, &tags)?;
+    let history = match &asked {
+        // Who contributed for the first time is known when everything was read.
+        Asked::One { target, tag } if args.preset != Preset::Github => {
+            let wanted = one(*target, tag.as_ref());
+            behind(&project, tags, &wanted, since)?
+        }
+        Asked::Range { from, to } if args.preset != Preset::Github => {
+            let wanted = Wanted::unreleased(*to);
+            behind(&project, tags, &wanted, Since::Commit(*from))?
+        }
+        Asked::One { target, .. } | Asked::Range { to: target, .. } | Asked::All { head: target } => {
+            whole(&project, tags, *target)?
+        }
+    };
+    let complete = matches!(asked, Asked::All { .. }) || args.preset == Preset::Github;
+    let mailmap = project.repository.mailmap();
+    let first = complete.then(|| first_commits(&history, &mailmap));
+    let failed = std::cell::RefCell::new(None::<GitError>);
+    let counts = |commit: &Commit| {
+        filter.is_empty()
+            || project.repository.touches(commit, &filter).unwrap_or_else(|error| {
+                failed.borrow_mut().get_or_insert(error);
+                false
+            })
+    };
+    let recipe = Recipe {
+        first_parent: args.first_parent,
+        squash: match args.squash {
+            SquashArg::Breaking => Squash::Breaking,
+            SquashArg::All => Squash::All,
+        },
+        person: &mailmap,
+        patch_id: &|id| project.repository.patch_id(id),
+        counts: &counts,
+        first: first.as_ref(),
+    };
+    let origin = project.repository.origin();
+    let mut writer = Writer::new(args.preset, origin.clone())?;
+    if let Some(path) = &args.template {
+        let text = String::from_utf8_lossy(&context.read(path, MAX_TEMPLATE)?).into_owned();
+        writer = writer.with_template(&text)?;
+    }
+    let named = version_of(args, &pattern);
+    let chosen = chosen(&history, &asked, since);
+    let made = chosen.iter().map(|(wanted, share)| {
+        let notes = release(&history, wanted, share, named.as_ref(), &recipe);
+        match failed.borrow_mut().take() {
+            Some(error) => Err(CliError::from(error)),
+            None => Ok(notes),
+        }
+    });
+    // What has nothing to say about a package, or is empty behind the last release, is no release of a changelog.
+    let many = !matches!(asked, Asked::One { .. });
+    let made = made.filter(|notes| {
+        !many || notes.as_ref().map_or(true, |notes| notes.tag.is_some() || !notes.commits.is_empty())
+    });
+    answer(context, args, &asked, &writer, made, origin.as_ref())
+}
+
+/// JSON is written release by release, so that no more than one is held in another form.
+fn answer(
+    context: &Context,
+    args: &Args,
+    asked: &Asked,
+    writer: &Writer,
+    made: impl Iterator<Item = Result<ReleaseNotes, CliError>>,
+    origin: Option<&crate::model::Origin>,
+) -> Result<Reply, CliError> {
+    const SCHEMA: &str = "kyklos-release/notes/v1";
+    if context.format == Format::Json {
+        let mut data = String::from("{\"releases\":[");
+        for (at, notes) in made.enumerate() {
+            let wire = v1::notes::Release::of(&notes?, origin);
+            data.push_str(if at > 0 { ",\n" } else { "\n" });
+            data.push_str(&serde_json::to_string(&wire).unwrap_or_default());
+        }
+        data.push_str("\n]}");
+        return Reply::written(SCHEMA, data);
+    }
+    let releases: Vec<ReleaseNotes> = made.collect::<Result<_, _>>()?;
+    let text = match (args.max_chars, releases.as_slice()) {
+        (None, releases) => writer.changelog(releases, matches!(asked, Asked::All { .. }))?,
+        (Some(limit), [one]) => {
+            let (text, left_out) = writer.short_changelog(one, limit)?;
+            if left_out > 0 {
+                context.printer.warn(&format!("{left_out} lines were left out to stay within {limit} bytes"));
+            }
+            text
+        }
+        (Some(_), _) => {
+            return Err(CliError::usage("notes-max-chars", "--max-chars is for the changelog of one release")
+                .hinted("add --tag TAG, --latest, --current or --unreleased"));
+        }
+    };
+    Ok(Reply::plain(SCHEMA, text))
+}
+
+/// The tags and the paths of a package.
+fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<String>), CliError> {
+    let packages = &project.config.packages;
+    if let Some(package) = packages.get(name) {
+        return Ok((package.tag.clone(), package.paths.clone()));
+    }
+    let known: Vec<&str> = packages.keys().map(String::as_str).collect();
+    Err(CliError::usage("notes-package", format!("release.yaml has no package `{name}`"))
+        .fact("known", if known.is_empty() { "none".to_owned() } else { known.join(", ") }))
+}
+
+fn since(project: &Project, text: &str) -> Result<Since, CliError> {
+    Ok(match text {
+        "policy" => Since::Policy,
+        "stable" => Since::Stable,
+        "tag" => Since::Tag,
+        revision => Since::Commit(project.repository.resolve(revision)?),
+    })
+}
+
+/// The version of what is not released yet, when --tag says so.
+fn version_of(args: &Args, pattern: &TagPattern) -> Option<semver::Version> {
+    args.tag.as_ref().filter(|_| args.unreleased).and_then(|tag| pattern.version(tag.as_str()))
+}
+
+fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]) -> Result<Asked, CliError> {
+    let repository = &project.repository;
+    if let Some(range) = &args.range {
+        let (from, to) = range.split_once("..").unwrap_or((range, "HEAD"));
+        if from.is_empty() || to.starts_with('.') {
+            return Err(CliError::usage("notes-range", format!("`{range}` is no range"))
+                .fact("expected", "FROM..TO"));
+        }
+        let to = if to.is_empty() { "HEAD" } else { to };
+        return Ok(Asked::Range { from: repository.resolve(from)?, to: repository.resolve(to)? });
+    }
+    if args.unreleased {
+        if let Some(tag) = &args.tag
+            && pattern.version(tag.as_str()).is_none()
+        {
+            return Err(GitError::NotARelease { tag: tag.to_string(), pattern: pattern.to_string() }.into());
+        }
+        return Ok(Asked::One { target: repository.head()?, tag: None });
+    }
+    if let Some(tag) = &args.tag {
+        let facts = repository.tag(tag, pattern)?;
+        return Ok(Asked::One { target: facts.commit, tag: Some(facts) });
+    }
+    let none = |what: &str| {
+        CliError::new(Kind::Usage, "notes-no-release", what.to_owned()).hinted("git fetch --tags")
+    };
+    if args.current {
+        let head = repository.head()?;
+        let found = tags.iter().rfind(|tag| tag.commit == head);
+        let found = found.ok_or_else(|| none("HEAD is no release: no release tag points to it"))?;
+        return Ok(Asked::One { target: head, tag: Some(repository.tag(&found.tag, pattern)?) });
+    }
+    let head = repository.head()?;
+    if args.latest {
+        let found = latest(project, tags, head)?;
+        let found = found.ok_or_else(|| none("HEAD has no release tag behind it"))?;
+        return Ok(Asked::One { target: found.commit, tag: Some(repository.tag(&found.tag, pattern)?) });
+    }
+    Ok(Asked::All { head })
+}
+
+/// The highest release HEAD has: one on another line is none of its releases.
+fn latest<'a>(
+    project: &Project,
+    tags: &'a [TagFacts],
+    head: CommitId,
+) -> Result<Option<&'a TagFacts>, CliError> {
+    if let Some(found) = tags.iter().rfind(|tag| tag.commit == head) {
+        return Ok(Some(found));
+    }
+    for tag in tags.iter().rev() {
+        if project.repository.is_ancestor(tag.commit, head)? {
+            return Ok(Some(tag));
+        }
+    }
+    Ok(None)
+}
+
+fn one(target: CommitId, tag: Option<&TagFacts>) -> Wanted<'_> {
+    tag.map_or_else(|| Wanted::unreleased(target), Wanted::release)
+}
+
+/// The releases that are told, newest first, with what they own.
+fn chosen<'a>(history: &'a History, asked: &'a Asked, since: Since) -> Vec<(Wanted<'a>, Share<'a>)> {
+    match asked {
+        Asked::One { target, tag } => {
+            let wanted = one(*target, tag.as_ref());
+            // What is not released follows the last release of any kind, unless something else is asked for.
+            let share = history.shares(&[wanted], since).pop().unwrap_or_default();
+            vec![(wanted, share)]
+        }
+        Asked::All { head } => {
+            let mut wanted = vec![Wanted::unreleased(*head)];
+            let reached = history.tags().iter().rev().filter(|tag| history.commit(tag.commit).is_some());
+            wanted.extend(reached.map(Wanted::release));
+            let shares = history.shares(&wanted, since);
+            wanted.into_iter().zip(shares).collect()
+        }
+        Asked::Range { from, to } => {
+            let all = Wanted::unreleased(*to);
+            let inside = history.shares(&[all], Since::Commit(*from)).pop().unwrap_or_default();
+            let inside: HashSet<CommitId> = inside.commits.iter().map(|commit| commit.id).collect();
+            let tags = history.tags().iter().rev().filter(|tag| inside.contains(&tag.commit));
+            let mut wanted: Vec<Wanted<'_>> = tags.map(Wanted::release).collect();
+            if wanted.iter().all(|wanted| wanted.target != *to) {
+                wanted.insert(0, all);
+            }
+            let mut shares = history.shares(&wanted, since);
+            for share in &mut shares {
+                share.commits.retain(|commit| inside.contains(&commit.id));
+            }
+            wanted.into_iter().zip(shares).collect()
+        }
+    }
+}

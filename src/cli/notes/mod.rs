@@ -1,0 +1,94 @@
+//! `notes`: changelog, release notes and the next version, from the history.
+
+mod generate;
+mod next;
+mod parse;
+mod template;
+
+pub(super) use next::next_version;
+
+use std::collections::HashSet;
+
+use clap::Subcommand;
+
+use super::Reply;
+use super::context::Context;
+use super::error::CliError;
+use super::project::Project;
+use crate::model::{CommitId, TagFacts};
+use crate::notes::{History, Recipe, ReleaseNotes, Since, Squash, Wanted, release};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the changelog of one release, of what is not released, or of everything
+    Generate(Box<generate::Args>),
+    /// Tell the next version
+    Next(next::Args),
+    /// Parse commit messages from standard input; one JSON line per message
+    Parse(parse::Args),
+    /// List, show and try templates
+    Template(template::Args),
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    match &args.command {
+        Command::Generate(args) => generate::run(context, args),
+        Command::Next(args) => next::run(context, args),
+        Command::Parse(args) => parse::run(context, args),
+        Command::Template(args) => template::run(context, args),
+    }
+}
+
+/// Everything a commit has, releases and commits.
+fn whole(project: &Project, tags: Vec<TagFacts>, head: CommitId) -> Result<History, CliError> {
+    Ok(History::new(project.repository.history(&[head])?, tags))
+}
+
+/// As much of the history as one release needs.
+fn behind(
+    project: &Project,
+    tags: Vec<TagFacts>,
+    wanted: &Wanted<'_>,
+    since: Since,
+) -> Result<History, CliError> {
+    let end = match since {
+        Since::Commit(end) => Some(end),
+        Since::Policy | Since::Tag | Since::Stable => None,
+    };
+    let stable_only = since.stable_only(wanted);
+    let ends = tags.iter().filter(|_| end.is_none()).filter(|tag| !stable_only || tag.version.pre.is_empty());
+    let released: HashSet<CommitId> = ends.map(|tag| tag.commit).collect();
+    Ok(History::new(project.repository.history_since(wanted.target, end, &released)?, tags))
+}
+
+/// The notes of one release, as a rehearsal makes them.
+pub(super) fn of_release(
+    project: &Project,
+    facts: &crate::plan::Facts,
+) -> Result<ReleaseNotes, CliError> {
+    let tags = project.repository.tags(&project.config.tag)?;
+    let known = tags.iter().find(|known| known.tag == facts.tag).cloned();
+    let wanted = Wanted {
+        target: facts.commit,
+        tag: known.as_ref(),
+        prerelease: !facts.version.pre.is_empty(),
+    };
+    let history = behind(project, tags, &wanted, Since::Policy)?;
+    let share = history.shares(&[wanted], Since::Policy).pop().unwrap_or_default();
+    let mailmap = project.repository.mailmap();
+    let recipe = Recipe {
+        first_parent: false,
+        squash: Squash::Breaking,
+        person: &mailmap,
+        patch_id: &|id| project.repository.patch_id(id),
+        counts: &|_| true,
+        first: None,
+    };
+    Ok(release(&history, &wanted, &share, Some(&facts.version), &recipe))
+}

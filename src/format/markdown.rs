@@ -1,0 +1,203 @@
+//! Text of others as Markdown text (CommonMark 0.31, GFM): it brings no markup, no link, no mention, and closes no issue.
+
+/// Text as it stands in one line of a paragraph or a list. Code spans stay; what a forge would turn into a link or a
+/// mention becomes one.
+pub fn text(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
+    let mut out = String::with_capacity(clean.len() + 8);
+    let mut rest = clean.trim();
+    // What would open a block at the start of a line.
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > 0 && digits < 10 && rest[digits..].starts_with(['.', ')']) {
+        out.push_str(&rest[..digits]);
+        out.push('\\');
+        out.push_str(&rest[digits..=digits]);
+        rest = &rest[digits + 1..];
+    } else if rest.starts_with(['-', '+', '#', '>', '=']) && !is_risky(first_word(rest)) {
+        out.push('\\');
+        out.push_str(&rest[..1]);
+        rest = &rest[1..];
+    }
+    while !rest.is_empty() {
+        if rest.starts_with('`') {
+            rest = code_span(rest, &mut out);
+            continue;
+        }
+        let end = rest.find(|c: char| c.is_whitespace() || c == '`').unwrap_or(rest.len());
+        word(&rest[..end], &mut out);
+        rest = &rest[end..];
+        let blank = rest.len() - rest.trim_start().len();
+        if blank > 0 {
+            out.push(' ');
+            rest = &rest[blank..];
+        }
+    }
+    out
+}
+
+/// Text as a code span, with a fence long enough (CommonMark section 6.1).
+pub fn code(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
+    let (mut longest, mut run) = (0, 0);
+    for c in clean.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    let pad = if clean.starts_with('`') || clean.ends_with('`') || clean.trim().is_empty() { " " } else { "" };
+    format!("{fence}{pad}{clean}{pad}{fence}")
+}
+
+/// A link; only its text when the address is none of the web or of mail.
+pub fn link(text: &str, url: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"<>()[]\\\"'`".contains(&byte);
+    let allowed = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
+    let shown = if text == url { url.replace(['[', ']', '\\', '`', '<', '>', '*'], "") } else { self::text(text) };
+    if allowed && url.bytes().all(plain) { format!("[{shown}]({url})") } else { self::text(text) }
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| c.is_whitespace() || c == '`').next().unwrap_or_default()
+}
+
+/// Control characters, line ends, characters without width and those that change the direction of text.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
+}
+
+/// A code span that is closed stays one; backticks that close nothing are text.
+fn code_span<'a>(rest: &'a str, out: &mut String) -> &'a str {
+    let fence = rest.bytes().take_while(|byte| *byte == b'`').count();
+    let inside = &rest[fence..];
+    let mut at = 0;
+    while let Some(found) = inside[at..].find('`') {
+        let start = at + found;
+        let run = inside[start..].bytes().take_while(|byte| *byte == b'`').count();
+        if run == fence {
+            span(&inside[..start], out);
+            return &inside[start + run..];
+        }
+        at = start + run;
+    }
+    out.push_str(&"\\`".repeat(fence));
+    inside
+}
+
+/// Two code spans side by side would be one.
+fn span(text: &str, out: &mut String) {
+    if out.ends_with('`') {
+        out.push(' ');
+    }
+    out.push_str(&code(text));
+}
+
+/// Whether a forge would make something of a word: a link, a mention, a reference.
+fn is_risky(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let number = |mark: u8| {
+        bytes.windows(2).any(|pair| pair[0] == mark && pair[1].is_ascii_digit())
+    };
+    let lower = word.to_ascii_lowercase();
+    bytes.contains(&b'@')
+        || number(b'#')
+        || number(b'!')
+        || word.contains("://")
+        || lower.contains("www.")
+        || lower.strip_prefix("gh-").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn word(word: &str, out: &mut String) {
+    let opening = word.len() - word.trim_start_matches(['(', '[', '{', '"', '\'', ',']).len();
+    let core = word[opening..].trim_end_matches([')', ']', '}', '"', '\'', '.', ',', ';', ':', '!', '?']);
+    if !is_risky(core) {
+        return plain(word, out);
+    }
+    plain(&word[..opening], out);
+    span(core, out);
+    plain(&word[opening + core.len()..], out);
+}
+
+fn plain(word: &str, out: &mut String) {
+    let mut before = None;
+    let mut rest = word.chars().peekable();
+    while let Some(c) = rest.next() {
+        let inside = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+        let active = match c {
+            '\\' | '*' | '[' | ']' | '<' | '|' | '~' | '$' => true,
+            // Between letters it is no emphasis.
+            '_' => !(inside(before.as_ref()) && inside(rest.peek())),
+            '&' => rest.peek().is_some_and(|next| next.is_alphanumeric() || *next == '#'),
+            _ => false,
+        };
+        if active {
+            out.push('\\');
+        }
+        out.push(c);
+        before = Some(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        for (given, expected) in [
+            ("a plain word, and an_identifier", "a plain word, and an_identifier"),
+            ("<img src=x onerror=1>", "\\<img src=x onerror=1>"),
+            ("thank @org/team, closes o/r#1", "thank `@org/team`, closes `o/r#1`"),
+            ("mail ada@example.com (see https://x.y/z).", "mail `ada@example.com` (see `https://x.y/z`)."),
+            ("[a](javascript:x) ![b](c)", "\\[a\\](javascript:x) !\\[b\\](c)"),
+            ("use `a <b>` and ``c`d`` but not `", "use `a <b>` and ``c`d`` but not \\`"),
+            ("_em_ *em* ~~x~~ a|b", "\\_em\\_ \\*em\\* \\~\\~x\\~\\~ a\\|b"),
+            ("# heading", "\\# heading"),
+            ("- item", "\\- item"),
+            ("1. item", "1\\. item"),
+            ("#12 first", "`#12` first"),
+            ("a\u{202e}b\u{1b}[0m\nc", "a b \\[0m c"),
+            ("&lt; & AT&T", "\\&lt; & AT\\&T"),
+            ("[x]: https://evil", "\\[x\\]: `https://evil`"),
+        ] {
+            assert_eq!(text(given), expected, "{given}");
+        }
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(link("x", "javascript:alert(1)"), "x");
+        assert_eq!(link("#1", "https://a/b/1"), "[`#1`](https://a/b/1)");
+    }
+
+    /// What a reader of Markdown makes of text in a list.
+    fn parsed(text: &str) -> Vec<String> {
+        use pulldown_cmark::{Event, Options, Parser, Tag};
+        let options = Options::ENABLE_TABLES
+            | Options::ENABLE_STRIKETHROUGH
+            | Options::ENABLE_TASKLISTS
+            | Options::ENABLE_FOOTNOTES
+            | Options::ENABLE_MATH
+            | Options::ENABLE_GFM;
+        let source = format!("- {text}\n");
+        let active = Parser::new_ext(&source, options).filter_map(|event| match event {
+            Event::Text(_) | Event::Code(_) | Event::End(_) => None,
+            Event::Start(Tag::List(None) | Tag::Item) => None,
+            other => Some(format!("{other:?}")),
+        });
+        active.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn nothing_is_markup(given in "[ -~\\n\u{e9}\u{202e}]{1,60}") {
+            prop_assert_eq!(parsed(&text(&given)), Vec::<String>::new(), "{}", text(&given));
+        }
+
+        #[test]
+        fn nothing_of_a_few_marks_is_markup(given in "[ab1 `*_\\[\\]()<>!#@&;:/.|~$=+-]{1,24}") {
+            prop_assert_eq!(parsed(&text(&given)), Vec::<String>::new(), "{}", text(&given));
+        }
+    }
+}
