@@ -204,26 +204,23 @@ struct Reply {
 }
 
 /// An answer for programs.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum Data {
     /// As a value.
     Value(serde_json::Value),
     /// Written already, because it is large.
-    Written(Box<serde_json::value::RawValue>),
+    Written(Vec<u8>),
 }
 
 impl Reply {
-    /// A yes whose JSON is written already.
-    fn written(schema: &'static str, data: String) -> Result<Self, CliError> {
-        let data = serde_json::value::RawValue::from_string(data).map_err(|error| no_json(&error))?;
-        Ok(Self {
-            schema,
-            data: Data::Written(data),
-            text: Vec::new(),
-            diagnostics: Vec::new(),
-            exit: Exit::Done,
-        })
+    /// A yes whose JSON is written already, envelope and all; see [`Reply::opening`].
+    fn written(schema: &'static str, answer: Vec<u8>) -> Self {
+        Self { schema, data: Data::Written(answer), text: Vec::new(), diagnostics: Vec::new(), exit: Exit::Done }
+    }
+
+    /// What stands before the data of an answer that a command writes piece by piece, and what stands behind it.
+    fn opening(schema: &str) -> (String, &'static str) {
+        (format!("{{\"schema\":\"{schema}\",\"ok\":true,\"data\":"), ",\"diagnostics\":[]}\n")
     }
 
     /// A yes in words, for a command that made its JSON elsewhere.
@@ -323,10 +320,12 @@ fn plain_printer() -> Printer {
 
 fn answer(context: &Context, reply: Reply) -> Result<Exit, CliError> {
     let Reply { schema, data, text, diagnostics, exit } = reply;
-    if context.format == Format::Json {
-        context.answer(&envelope(schema, exit == Exit::Done, Some(data), diagnostics))?;
-    } else {
-        context.answer(&text)?;
+    match data {
+        _ if context.format != Format::Json => context.answer(&text)?,
+        Data::Written(answer) => context.answer(&answer)?,
+        Data::Value(data) => {
+            context.answer(&envelope(schema, exit == Exit::Done, Some(data), diagnostics))?;
+        }
     }
     Ok(exit)
 }
@@ -343,7 +342,7 @@ fn fail(printer: &Printer, format: Format, error: &CliError) -> Exit {
 fn envelope(
     schema: &str,
     ok: bool,
-    data: Option<Data>,
+    data: Option<serde_json::Value>,
     diagnostics: Vec<Diagnostic>,
 ) -> Vec<u8> {
     let envelope = Envelope { schema: schema.to_owned(), ok, data, diagnostics };

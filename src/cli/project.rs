@@ -62,7 +62,8 @@ impl Project {
     /// The facts of a tag that exists.
     pub(super) fn facts(&self, tag: &Tag) -> Result<Facts, CliError> {
         let found = self.repository.tag(tag, &self.config.tag)?;
-        Ok(self.facts_of(found.tag, found.version, found.commit, found.time))
+        let time = self.repository.tag_time(&found)?;
+        Ok(self.facts_of(found.tag, found.version, found.commit, time))
     }
 
     /// The facts of a tag that may not exist yet.

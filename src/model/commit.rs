@@ -121,8 +121,6 @@ pub struct TagFacts {
     pub version: Version,
     /// The commit, annotated and nested tags peeled.
     pub commit: CommitId,
-    /// When it was tagged; for a lightweight tag the time of the commit.
-    pub time: Timestamp,
-    /// Whether there is a tag object.
-    pub annotated: bool,
+    /// What the reference points to: the tag object, or the commit itself.
+    pub object: CommitId,
 }

@@ -17,7 +17,7 @@ pub use entry::{Entry, Place, Reference, Section, Status};
 pub use history::{History, Share, Since, Wanted};
 pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
-pub use relation::PatchId;
+pub use relation::SameChange;
 pub use release::{Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
 pub use template::BUILT_IN;

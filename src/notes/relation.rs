@@ -8,8 +8,8 @@ use crate::model::{Commit, CommitId};
 
 use super::entry::Reference;
 
-/// The digest of a change without its place, as `git patch-id` makes it; `None` for what has none.
-pub type PatchId<'a> = dyn Fn(CommitId) -> Option<[u8; 20]> + 'a;
+/// Whether two commits make the same change, wherever it stands.
+pub type SameChange<'a> = dyn Fn(CommitId, CommitId) -> bool + 'a;
 
 /// Commits that are not told, and what is told of others.
 #[derive(Debug, Default)]
@@ -27,11 +27,11 @@ pub(super) struct Relations {
 }
 
 /// Reads the relations of commits, which stand children before parents; the first is the target.
-pub(super) fn relations(commits: &[&Commit], patch_id: &PatchId<'_>) -> Relations {
+pub(super) fn relations(commits: &[&Commit], same_change: &SameChange<'_>) -> Relations {
     let mut relations = Relations::default();
     let owned: HashMap<CommitId, &Commit> = commits.iter().map(|commit| (commit.id, *commit)).collect();
     reverts(commits, &owned, &mut relations);
-    duplicates(commits, patch_id, &mut relations);
+    duplicates(commits, same_change, &mut relations);
     merges(commits, &owned, &mut relations);
     relations
 }
@@ -99,7 +99,7 @@ fn taken_back(message: &str) -> Vec<&str> {
 }
 
 /// A cherry-pick keeps author and time of writing; whether it is one, the patch tells.
-fn duplicates(commits: &[&Commit], patch_id: &PatchId<'_>, relations: &mut Relations) {
+fn duplicates(commits: &[&Commit], same_change: &SameChange<'_>, relations: &mut Relations) {
     let mut alike: HashMap<(&str, i64), Vec<&Commit>> = HashMap::new();
     // Oldest first: the others are the copies.
     for commit in commits.iter().rev().filter(|commit| commit.parents.len() == 1) {
@@ -111,16 +111,13 @@ fn duplicates(commits: &[&Commit], patch_id: &PatchId<'_>, relations: &mut Relat
         }
     }
     for group in alike.into_values().filter(|group| group.len() > 1) {
-        let mut first: HashMap<[u8; 20], CommitId> = HashMap::new();
+        let mut firsts: Vec<CommitId> = Vec::new();
         for commit in group {
-            let Some(patch) = patch_id(commit.id) else { continue };
-            match first.get(&patch) {
+            match firsts.iter().find(|first| same_change(**first, commit.id)) {
                 Some(original) => {
                     relations.duplicates.insert(commit.id, *original);
                 }
-                None => {
-                    first.insert(patch, commit.id);
-                }
+                None => firsts.push(commit.id),
             }
         }
     }

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use semver::Version;
 
 use super::entry::{Entry, Place, Section, Status, authors};
 use super::history::{History, Share, Wanted};
 use super::people::{self, Contributor};
-use super::relation::{PatchId, Relations, merge_number, merge_title, relations};
+use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
 use crate::format::conventional;
-use crate::model::{Commit, CommitId, Person, Tag};
+use crate::model::{Commit, CommitId, Person, Tag, TagFacts};
 
 /// What a release brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,9 @@ pub struct Recipe<'a> {
     /// The name and address a person goes by.
     pub person: &'a dyn Fn(&Person) -> Person,
     /// Tells copies of a change.
-    pub patch_id: &'a PatchId<'a>,
+    pub same_change: &'a SameChange<'a>,
+    /// When a release was tagged.
+    pub time: &'a dyn Fn(&TagFacts) -> Option<Timestamp>,
     /// Which commits count; the others are not owned.
     pub counts: &'a dyn Fn(&Commit) -> bool,
     /// The first commit of a person in the whole history.
@@ -84,7 +87,7 @@ pub fn release(
 ) -> ReleaseNotes {
     let owned: Vec<&Commit> = share.commits.iter().copied().filter(|commit| (recipe.counts)(commit)).collect();
     // Merges and reverts are read from everything; a path does not change who took back what.
-    let relations = relations(&share.commits, recipe.patch_id);
+    let relations = relations(&share.commits, recipe.same_change);
     let mut lines = Lines::default();
     let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
     for commit in &owned {
@@ -105,12 +108,17 @@ pub fn release(
         first.as_ref().map(|first| first as &dyn Fn(&str) -> Option<CommitId>),
     );
     let version = wanted.tag.map(|tag| &tag.version).or(version);
+    // A tag without an object of its own is as old as its commit.
+    let tagged = |tag: &TagFacts| match history.commit(tag.commit) {
+        Some(commit) if tag.object == tag.commit => Some(commit.time),
+        _ => (recipe.time)(tag),
+    };
     ReleaseNotes {
         tag: wanted.tag.map(|tag| tag.tag.clone()),
         version: version.cloned(),
         target: wanted.target,
         previous: share.previous.map(|tag| tag.tag.clone()),
-        date: wanted.tag.map(|tag| tag.time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
+        date: wanted.tag.and_then(tagged).map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
         commits: owned.iter().map(|commit| commit.id).collect(),
         sections: lines.sections.into_iter().collect(),
         breaking: lines.breaking,

@@ -65,6 +65,14 @@ fn set(patterns: &[String]) -> Result<GlobSet, InvalidPattern> {
     set.build().map_err(|error| InvalidPattern { pattern: patterns.join(" "), reason: error.to_string() })
 }
 
+/// One file that a commit changes.
+#[derive(Debug, PartialEq, Eq)]
+struct Changed {
+    path: String,
+    from: Option<Oid>,
+    to: Option<Oid>,
+}
+
 impl Repository {
     /// Whether a commit changes a path that counts; a merge does when it differs from every parent there. Directories
     /// with the same object id are not looked into.
@@ -82,22 +90,71 @@ impl Repository {
         Ok(true)
     }
 
-    /// The digest of what a commit changes, as `git patch-id --stable` makes it. `None` for merges, and where blobs
-    /// are missing.
-    pub fn patch_id(&self, id: CommitId) -> Option<[u8; 20]> {
+    /// Whether two commits make the same change: the same files from the same bytes to the same bytes, or patches with
+    /// the same `git patch-id --stable`. Merges, commits that change nothing, and commits whose files are missing make
+    /// the same change as none.
+    pub fn same_change(&self, one: CommitId, other: CommitId) -> bool {
+        let (Some(left), Some(right)) = (self.changed(one), self.changed(other)) else { return false };
+        let paths = |files: &[Changed]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+        if left.is_empty() || paths(&left) != paths(&right) {
+            return false;
+        }
+        left == right || self.patch_id(one).is_some_and(|patch| Some(patch) == self.patch_id(other))
+    }
+
+    fn patch_id(&self, id: CommitId) -> Option<Oid> {
+        let commit = self.inner.find_commit(oid(id)).ok()?;
+        let parent = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+        let tree = commit.tree().ok()?;
+        self.inner.diff_tree_to_tree(parent.as_ref(), Some(&tree), None).ok()?.patchid(None).ok()
+    }
+
+    /// The files a commit changes, in the order of its tree; `None` for merges.
+    fn changed(&self, id: CommitId) -> Option<Vec<Changed>> {
         let commit = self.inner.find_commit(oid(id)).ok()?;
         if commit.parent_count() > 1 {
             return None;
         }
-        let parent = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
-        let tree = commit.tree().ok()?;
-        let diff = self.inner.diff_tree_to_tree(parent.as_ref(), Some(&tree), None).ok()?;
-        // A commit that changes nothing is no copy of another that changes nothing.
-        if diff.deltas().len() == 0 {
-            return None;
+        let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+        let mut files = Vec::new();
+        self.collect(old.as_ref(), commit.tree().ok().as_ref(), "", &mut files)?;
+        Some(files)
+    }
+
+    fn collect(
+        &self,
+        old: Option<&Tree<'_>>,
+        new: Option<&Tree<'_>>,
+        prefix: &str,
+        files: &mut Vec<Changed>,
+    ) -> Option<()> {
+        let subtree = |entry: Option<&git2::TreeEntry<'_>>| {
+            let entry = entry.filter(|entry| entry.kind() == Some(git2::ObjectType::Tree));
+            entry.map(|entry| self.inner.find_tree(entry.id())).transpose().ok()
+        };
+        for (tree, other, added) in [(new, old, true), (old, new, false)] {
+            for entry in tree.into_iter().flat_map(|tree| tree.iter()) {
+                let there = other
+                    .and_then(|other| std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name)));
+                // What both trees have is looked at once.
+                if there.as_ref().is_some_and(|there| !added || there.id() == entry.id()) {
+                    continue;
+                }
+                let path = format!("{prefix}{}", String::from_utf8_lossy(entry.name_bytes()));
+                let (from, to) = if added { (there.as_ref(), Some(&entry)) } else { (Some(&entry), None) };
+                let blob = |entry: Option<&git2::TreeEntry<'_>>| {
+                    entry.filter(|entry| entry.kind() != Some(git2::ObjectType::Tree)).map(git2::TreeEntry::id)
+                };
+                if blob(from).is_some() || blob(to).is_some() {
+                    files.push(Changed { path: path.clone(), from: blob(from), to: blob(to) });
+                }
+                let (from, to) = (subtree(from)?, subtree(to)?);
+                if from.is_some() || to.is_some() {
+                    self.collect(from.as_ref(), to.as_ref(), &format!("{path}/"), files)?;
+                }
+            }
         }
-        let id = diff.patchid(None).ok()?;
-        id.as_bytes().get(..20)?.try_into().ok()
+        Some(())
     }
 
     /// The names and addresses of `.mailmap` (gitmailmap(5)); people it does not know stay who they are.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use git2::{ErrorCode, ObjectType, Oid};
+use jiff::Timestamp;
 
 use crate::model::{CommitId, Origin, Tag, TagFacts, TagPattern};
 
@@ -76,7 +77,7 @@ impl Repository {
     }
 
     /// When a commit was committed.
-    pub fn commit_time(&self, id: CommitId) -> Result<jiff::Timestamp, GitError> {
+    pub fn commit_time(&self, id: CommitId) -> Result<Timestamp, GitError> {
         let odb = self.odb()?;
         let object = odb.read(oid(id)).map_err(|error| self.object_error(oid(id), error))?;
         let commit = commit::read(id, object.data()).filter(|_| object.kind() == ObjectType::Commit);
@@ -86,13 +87,22 @@ impl Repository {
     /// The release tags, sorted by version, then name. Tags that do not point to a commit are none.
     pub fn tags(&self, pattern: &TagPattern) -> Result<Vec<TagFacts>, GitError> {
         let failed = |error| GitError::read("list the tags", error);
+        let odb = self.odb()?;
         let mut tags = Vec::new();
         for reference in self.inner.references_glob("refs/tags/*").map_err(failed)? {
             let reference = reference.map_err(failed)?;
             let Some(name) = std::str::from_utf8(reference.name_bytes()).ok() else { continue };
             let name = name.strip_prefix("refs/tags/").unwrap_or(name);
             let (Some(version), Some(target)) = (pattern.version(name), reference.target()) else { continue };
-            tags.extend(self.facts(name.parse()?, version, target)?);
+            let name: Tag = name.parse()?;
+            // References in one file are stored with what they peel to.
+            match reference.target_peel() {
+                Some(peeled) if matches!(odb.read_header(peeled), Ok((_, ObjectType::Commit))) => {
+                    let (commit, object) = (commit_id(peeled), commit_id(target));
+                    tags.push(TagFacts { tag: name, version, commit, object });
+                }
+                _ => tags.extend(self.facts(name, version, target)?),
+            }
         }
         tags.sort_by(|left, right| (&left.version, &left.tag).cmp(&(&right.version, &right.tag)));
         Ok(tags)
@@ -112,30 +122,38 @@ impl Repository {
         self.facts(tag.clone(), version, target)?.ok_or_else(missing)
     }
 
+    /// When a release was tagged; for a lightweight tag the time of its commit.
+    pub fn tag_time(&self, tag: &TagFacts) -> Result<Timestamp, GitError> {
+        let odb = self.odb()?;
+        let mut id = oid(tag.object);
+        for _ in 0..MAX_TAG_DEPTH {
+            let object = odb.read(id).map_err(|error| self.object_error(id, error))?;
+            if object.kind() != ObjectType::Tag {
+                break;
+            }
+            match tag_object(object.data()) {
+                Some((_, Some(time))) => return Ok(time),
+                Some((next, None)) => id = next,
+                None => break,
+            }
+        }
+        self.commit_time(tag.commit)
+    }
+
     /// Peels a tag. `None` when a blob or a tree is at its end.
     fn facts(&self, tag: Tag, version: semver::Version, target: Oid) -> Result<Option<TagFacts>, GitError> {
         let odb = self.odb()?;
-        let (mut id, mut tagged) = (target, None);
+        let object = commit_id(target);
+        let mut id = target;
         for _ in 0..MAX_TAG_DEPTH {
-            let object = odb.read(id).map_err(|error| self.object_error(id, error))?;
-            match object.kind() {
+            let (_, kind) = odb.read_header(id).map_err(|error| self.object_error(id, error))?;
+            match kind {
                 ObjectType::Commit => {
-                    let commit = commit_id(id);
-                    let time = match tagged {
-                        Some(time) => time,
-                        None => {
-                            commit::read(commit, object.data())
-                                .ok_or(GitError::Malformed { id: commit })?
-                                .time
-                        }
-                    };
-                    let annotated = tagged.is_some() || id != target;
-                    return Ok(Some(TagFacts { tag, version, commit, time, annotated }));
+                    return Ok(Some(TagFacts { tag, version, commit: commit_id(id), object }));
                 }
                 ObjectType::Tag => {
-                    let (next, time) = tag_object(object.data()).unwrap_or((Oid::ZERO_SHA1, None));
-                    tagged = tagged.or(time);
-                    id = next;
+                    let bytes = odb.read(id).map_err(|error| self.object_error(id, error))?;
+                    id = tag_object(bytes.data()).map_or(Oid::ZERO_SHA1, |(next, _)| next);
                 }
                 _ => return Ok(None),
             }
@@ -188,7 +206,7 @@ impl Repository {
 }
 
 /// The target and the time of a tag object.
-fn tag_object(bytes: &[u8]) -> Option<(Oid, Option<jiff::Timestamp>)> {
+fn tag_object(bytes: &[u8]) -> Option<(Oid, Option<Timestamp>)> {
     let mut target = None;
     let mut time = None;
     for line in bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()) {

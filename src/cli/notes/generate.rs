@@ -133,7 +133,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             SquashArg::All => Squash::All,
         },
         person: &mailmap,
-        patch_id: &|id| project.repository.patch_id(id),
+        same_change: &|one, other| project.repository.same_change(one, other),
+        time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
         first: first.as_ref(),
     };
@@ -171,14 +172,18 @@ fn answer(
 ) -> Result<Reply, CliError> {
     const SCHEMA: &str = "kyklos-release/notes/v1";
     if context.format == Format::Json {
-        let mut data = String::from("{\"releases\":[");
+        let (opening, closing) = Reply::opening(SCHEMA);
+        let mut answer = opening.into_bytes();
+        answer.extend(b"{\"releases\":[");
         for (at, notes) in made.enumerate() {
             let wire = v1::notes::Release::of(&notes?, origin);
-            data.push_str(if at > 0 { ",\n" } else { "\n" });
-            data.push_str(&serde_json::to_string(&wire).unwrap_or_default());
+            answer.extend(if at > 0 { ",\n" } else { "\n" }.as_bytes());
+            serde_json::to_writer(&mut answer, &wire)
+                .map_err(|error| CliError::new(Kind::Internal, "json", error.to_string()))?;
         }
-        data.push_str("\n]}");
-        return Reply::written(SCHEMA, data);
+        answer.extend(b"\n]}");
+        answer.extend(closing.as_bytes());
+        return Ok(Reply::written(SCHEMA, answer));
     }
     let releases: Vec<ReleaseNotes> = made.collect::<Result<_, _>>()?;
     let text = match (args.max_chars, releases.as_slice()) {

@@ -86,7 +86,8 @@ pub(super) fn of_release(
         first_parent: false,
         squash: Squash::Breaking,
         person: &mailmap,
-        patch_id: &|id| project.repository.patch_id(id),
+        same_change: &|one, other| project.repository.same_change(one, other),
+        time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,
         first: None,
     };

@@ -105,7 +105,7 @@ pub(super) fn collect<'a>(
     for text in body {
         scan(text, None, ReferenceSource::Body, &mut found);
     }
-    for footer in footers {
+    for footer in footers.iter().filter(|footer| footer.separator == Separator::Hash || may_refer(footer.value)) {
         let action = action(footer.token);
         if footer.separator == Separator::Hash {
             let digits = digits(footer.value);
@@ -155,6 +155,9 @@ fn scan<'a>(
     source: ReferenceSource,
     found: &mut Vec<Reference<'a>>,
 ) {
+    if !may_refer(text) {
+        return;
+    }
     let mut current = outer;
     let mut fence = false;
     let (mut previous, mut before) = ("", "");
@@ -191,6 +194,20 @@ fn scan<'a>(
             }
         }
     }
+}
+
+/// Whether there is anything a reference is made of. Most texts have nothing, and are told by one look at their bytes.
+fn may_refer(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mark = |at: usize| match bytes[at] {
+        b'#' | b'!' => true,
+        // GH-1, CVE-2026-1, GHSA-…
+        b'-' => at > 0 && b"HEA".contains(&bytes[at - 1]),
+        b':' => bytes[at..].starts_with(b"://"),
+        b'm' => bytes[at..].starts_with(b"mit") && bytes[..at].ends_with(b"com"),
+        _ => false,
+    };
+    (0..bytes.len()).any(mark)
 }
 
 type Thing<'a> = (ReferenceKind, Option<&'a str>, Option<&'a str>, &'a str);
