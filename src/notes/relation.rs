@@ -8,8 +8,9 @@ use crate::model::{Commit, CommitId};
 
 use super::entry::Reference;
 
-/// Whether two commits make the same change, wherever it stands.
-pub type SameChange<'a> = dyn Fn(CommitId, CommitId) -> bool + 'a;
+/// Whether two commits make the same change, wherever it stands. The last argument tells that both say the same: then
+/// the same files are enough, for a pick that had to be adapted is the same line of the notes.
+pub type SameChange<'a> = dyn Fn(CommitId, CommitId, bool) -> bool + 'a;
 
 /// Commits that are not told, and what is told of others.
 #[derive(Debug, Default)]
@@ -111,16 +112,25 @@ fn duplicates(commits: &[&Commit], same_change: &SameChange<'_>, relations: &mut
         }
     }
     for group in alike.into_values().filter(|group| group.len() > 1) {
-        let mut firsts: Vec<CommitId> = Vec::new();
+        let mut firsts: Vec<&Commit> = Vec::new();
         for commit in group {
-            match firsts.iter().find(|first| same_change(**first, commit.id)) {
+            let copies = |first: &&&Commit| {
+                same_change(first.id, commit.id, subject(&first.message) == subject(&commit.message))
+            };
+            match firsts.iter().find(copies) {
                 Some(original) => {
-                    relations.duplicates.insert(commit.id, *original);
+                    relations.duplicates.insert(commit.id, original.id);
                 }
-                None => firsts.push(commit.id),
+                None => firsts.push(commit),
             }
         }
     }
+}
+
+/// The first line without the number of a pull request.
+fn subject(message: &str) -> &str {
+    let first = message.lines().next().unwrap_or_default().trim();
+    first.rsplit_once(" (#").map_or(first, |(subject, _)| subject)
 }
 
 /// What a merge brought: everything behind its other parents that was not there before.

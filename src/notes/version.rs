@@ -42,7 +42,7 @@ pub struct Next {
 pub fn next(history: &History, head: CommitId, label: Option<&str>) -> Result<Next, NextError> {
     let wanted = Wanted { target: head, tag: None, prerelease: false };
     let share = history.shares(&[wanted], Since::Stable).pop().unwrap_or_default();
-    let relations = relations(&share.commits, &|_, _| false);
+    let relations = relations(&share.commits, &|_, _, _| false);
     let active = share.commits.iter().filter(|commit| !relations.cancelled.contains(&commit.id));
     let entries: Vec<Entry> = active
         .clone()

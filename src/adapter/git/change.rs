@@ -92,14 +92,14 @@ impl Repository {
 
     /// Whether two commits make the same change: the same files from the same bytes to the same bytes, or patches with
     /// the same `git patch-id --stable`. Merges, commits that change nothing, and commits whose files are missing make
-    /// the same change as none.
-    pub fn same_change(&self, one: CommitId, other: CommitId) -> bool {
+    /// the same change as none. `alike` commits need only change the same files.
+    pub fn same_change(&self, one: CommitId, other: CommitId, alike: bool) -> bool {
         let (Some(left), Some(right)) = (self.changed(one), self.changed(other)) else { return false };
         let paths = |files: &[Changed]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
         if left.is_empty() || paths(&left) != paths(&right) {
             return false;
         }
-        left == right || self.patch_id(one).is_some_and(|patch| Some(patch) == self.patch_id(other))
+        alike || left == right || self.patch_id(one).is_some_and(|patch| Some(patch) == self.patch_id(other))
     }
 
     fn patch_id(&self, id: CommitId) -> Option<Oid> {

@@ -133,7 +133,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             SquashArg::All => Squash::All,
         },
         person: &mailmap,
-        same_change: &|one, other| project.repository.same_change(one, other),
+        same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
         first: first.as_ref(),

@@ -86,7 +86,7 @@ pub(super) fn of_release(
         first_parent: false,
         squash: Squash::Breaking,
         person: &mailmap,
-        same_change: &|one, other| project.repository.same_change(one, other),
+        same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,
         first: None,
