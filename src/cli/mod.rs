@@ -215,7 +215,13 @@ enum Data {
 impl Reply {
     /// A yes whose JSON is written already, envelope and all; see [`Reply::opening`].
     fn written(schema: &'static str, answer: Vec<u8>) -> Self {
-        Self { schema, data: Data::Written(answer), text: Vec::new(), diagnostics: Vec::new(), exit: Exit::Done }
+        Self {
+            schema,
+            data: Data::Written(answer),
+            text: Vec::new(),
+            diagnostics: Vec::new(),
+            exit: Exit::Done,
+        }
     }
 
     /// What stands before the data of an answer that a command writes piece by piece, and what stands behind it.

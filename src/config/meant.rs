@@ -129,7 +129,15 @@ impl Config {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
-        Ok(Self { image: image(written.image.as_ref(), &name, refuse)?, name, tag, binaries, assets, packages, policy })
+        Ok(Self {
+            image: image(written.image.as_ref(), &name, refuse)?,
+            name,
+            tag,
+            binaries,
+            assets,
+            packages,
+            policy,
+        })
     }
 }
 

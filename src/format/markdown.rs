@@ -44,7 +44,8 @@ pub fn code(text: &str) -> String {
         longest = longest.max(run);
     }
     let fence = "`".repeat(longest + 1);
-    let pad = if clean.starts_with('`') || clean.ends_with('`') || clean.trim().is_empty() { " " } else { "" };
+    let pad =
+        if clean.starts_with('`') || clean.ends_with('`') || clean.trim().is_empty() { " " } else { "" };
     format!("{fence}{pad}{clean}{pad}{fence}")
 }
 
@@ -52,7 +53,8 @@ pub fn code(text: &str) -> String {
 pub fn link(text: &str, url: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"<>()[]\\\"'`".contains(&byte);
     let allowed = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
-    let shown = if text == url { url.replace(['[', ']', '\\', '`', '<', '>', '*'], "") } else { self::text(text) };
+    let shown =
+        if text == url { url.replace(['[', ']', '\\', '`', '<', '>', '*'], "") } else { self::text(text) };
     if allowed && url.bytes().all(plain) { format!("[{shown}]({url})") } else { self::text(text) }
 }
 
@@ -95,9 +97,7 @@ fn span(text: &str, out: &mut String) {
 /// Whether a forge would make something of a word: a link, a mention, a reference.
 fn is_risky(word: &str) -> bool {
     let bytes = word.as_bytes();
-    let number = |mark: u8| {
-        bytes.windows(2).any(|pair| pair[0] == mark && pair[1].is_ascii_digit())
-    };
+    let number = |mark: u8| bytes.windows(2).any(|pair| pair[0] == mark && pair[1].is_ascii_digit());
     let lower = word.to_ascii_lowercase();
     bytes.contains(&b'@')
         || number(b'#')

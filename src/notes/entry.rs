@@ -201,11 +201,14 @@ pub(super) fn authors(commit: &Commit) -> Vec<Person> {
         if !token.eq_ignore_ascii_case("co-authored-by") {
             continue;
         }
-        let Some((name, email)) = value.trim().strip_suffix('>').and_then(|value| value.split_once('<')) else {
+        let Some((name, email)) = value.trim().strip_suffix('>').and_then(|value| value.split_once('<'))
+        else {
             continue;
         };
         let person = Person { name: name.trim().to_owned(), email: email.trim().to_owned() };
-        if !person.name.is_empty() && !people.iter().any(|known| known.email.eq_ignore_ascii_case(&person.email)) {
+        if !person.name.is_empty()
+            && !people.iter().any(|known| known.email.eq_ignore_ascii_case(&person.email))
+        {
             people.push(person);
         }
     }
@@ -220,7 +223,8 @@ mod tests {
 
     #[test]
     fn the_number_at_the_end_is_a_reference_and_no_text() {
-        let entry = Entry::of_message(ID, "fix(api): do (less) (#12)\n\nCloses #3, #4\nFixes: other/repo#5").unwrap();
+        let entry =
+            Entry::of_message(ID, "fix(api): do (less) (#12)\n\nCloses #3, #4\nFixes: other/repo#5").unwrap();
         assert_eq!(entry.description, "do (less)");
         let ids: Vec<&str> = entry.references.iter().map(|reference| reference.id.as_str()).collect();
         assert_eq!(ids, ["12", "3", "4", "5"]);

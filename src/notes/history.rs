@@ -158,9 +158,9 @@ impl History {
             }
         }
         // What is not released, and releases that end nothing here.
-        let rest = members.iter().filter(|member| {
-            wanted[**member].tag.is_none_or(|tag| by_tag.contains_key(tag.tag.as_str()))
-        });
+        let rest = members
+            .iter()
+            .filter(|member| wanted[**member].tag.is_none_or(|tag| by_tag.contains_key(tag.tag.as_str())));
         for member in rest {
             let Some(position) = self.index.get(&wanted[*member].target) else { continue };
             marks.push(Mark { position: *position, ends: false });

@@ -149,9 +149,7 @@ mod tests {
         let own = |(at, mark): (usize, &Mark)| {
             let all = reach(mark.position);
             let earlier = marks.iter().enumerate().filter(|(other, tag)| {
-                tag.ends
-                    && all.contains(&tag.position)
-                    && (tag.position != mark.position || *other < at)
+                tag.ends && all.contains(&tag.position) && (tag.position != mark.position || *other < at)
             });
             let hidden: BTreeSet<u32> = earlier.flat_map(|(_, tag)| reach(tag.position)).collect();
             all.difference(&hidden).copied().collect()

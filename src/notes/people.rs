@@ -22,14 +22,21 @@ pub struct Contributor {
 /// The account in a `users.noreply` address: `1+login@…` or `login@…`.
 pub fn login(email: &str) -> Option<&str> {
     let (local, domain) = email.split_once('@')?;
-    let known = ["users.noreply.github.com", "noreply.github.com", "users.noreply.gitlab.com", "noreply.codeberg.org"];
+    let known = [
+        "users.noreply.github.com",
+        "noreply.github.com",
+        "users.noreply.gitlab.com",
+        "noreply.codeberg.org",
+    ];
     if !known.contains(&domain.to_ascii_lowercase().as_str()) {
         return None;
     }
     let login = match local.split_once('+') {
         Some((number, login)) if number.bytes().all(|byte| byte.is_ascii_digit()) => login,
         Some(_) => return None,
-        None => local.split_once('-').filter(|(number, _)| is_number(number)).map_or(local, |(_, login)| login),
+        None => {
+            local.split_once('-').filter(|(number, _)| is_number(number)).map_or(local, |(_, login)| login)
+        }
     };
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_[]".contains(&byte);
     (!login.is_empty() && login != "noreply" && login.bytes().all(valid)).then_some(login)
@@ -48,10 +55,13 @@ pub(super) fn key(person: &Person) -> String {
     }
 }
 
+/// The first commit of a person, by key.
+pub(super) type FirstCommit<'a> = dyn Fn(&str) -> Option<CommitId> + 'a;
+
 /// The people behind commits given newest first, sorted by name. `first` tells the first commit of a person.
 pub(super) fn contributors<'a>(
     commits: impl Iterator<Item = (CommitId, &'a [Person])>,
-    first: Option<&dyn Fn(&str) -> Option<CommitId>>,
+    first: Option<&FirstCommit<'_>>,
 ) -> Vec<Contributor> {
     let mut people: BTreeMap<String, Contributor> = BTreeMap::new();
     for (id, persons) in commits {
@@ -88,7 +98,12 @@ mod tests {
         assert_eq!(login("ada@users.noreply.github.com"), Some("ada"));
         assert_eq!(login("49699333+dependabot[bot]@users.noreply.github.com"), Some("dependabot[bot]"));
         assert_eq!(login("12345-ada@users.noreply.gitlab.com"), Some("ada"));
-        for text in ["ada@example.com", "noreply@github.com", "a/b@users.noreply.github.com", "x+y@users.noreply.github.com"] {
+        for text in [
+            "ada@example.com",
+            "noreply@github.com",
+            "a/b@users.noreply.github.com",
+            "x+y@users.noreply.github.com",
+        ] {
             assert_eq!(login(text), None, "{text}");
         }
     }

@@ -197,7 +197,8 @@ pub(super) fn merge_title(message: &str) -> &str {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default().trim();
     if first.starts_with("Merge ") {
-        let body = lines.map(str::trim).find(|line| !line.is_empty() && !line.starts_with("See merge request"));
+        let body =
+            lines.map(str::trim).find(|line| !line.is_empty() && !line.starts_with("See merge request"));
         return body.unwrap_or(first);
     }
     first
@@ -213,7 +214,10 @@ mod tests {
         assert_eq!(id("Merge pull request #12 from o/b\n\nfeat: x"), Some("12".to_owned()));
         assert_eq!(id("Merged PR 34: feat: x"), Some("34".to_owned()));
         assert_eq!(id("Merge pull request 'feat: x' (#56) from b into main"), Some("56".to_owned()));
-        assert_eq!(id("Merge branch 'b' into 'main'\n\nfeat: x\n\nSee merge request g/p!78"), Some("78".to_owned()));
+        assert_eq!(
+            id("Merge branch 'b' into 'main'\n\nfeat: x\n\nSee merge request g/p!78"),
+            Some("78".to_owned())
+        );
         assert_eq!(id("Merge branch 'b'"), None);
         assert_eq!(merge_title("Merge pull request #12 from o/b\n\nfeat: x"), "feat: x");
         assert_eq!(merge_title("Merge branch 'b'"), "Merge branch 'b'");

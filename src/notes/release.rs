@@ -85,7 +85,8 @@ pub fn release(
     version: Option<&Version>,
     recipe: &Recipe<'_>,
 ) -> ReleaseNotes {
-    let owned: Vec<&Commit> = share.commits.iter().copied().filter(|commit| (recipe.counts)(commit)).collect();
+    let owned: Vec<&Commit> =
+        share.commits.iter().copied().filter(|commit| (recipe.counts)(commit)).collect();
     // Merges and reverts are read from everything; a path does not change who took back what.
     let relations = relations(&share.commits, recipe.same_change);
     let mut lines = Lines::default();
@@ -97,7 +98,8 @@ pub fn release(
         for mut entry in entries(commit, recipe, &relations) {
             entry.authors = entry.authors.iter().map(recipe.person).collect();
             if let Some(target) = relations.reverts.get(&commit.id) {
-                entry.status = Status::Reverts { target: *target, shipped: history.released_in(*target).cloned() };
+                entry.status =
+                    Status::Reverts { target: *target, shipped: history.released_in(*target).cloned() };
             }
             lines.add(entry);
         }
@@ -105,7 +107,7 @@ pub fn release(
     let first = recipe.first.map(|first| move |key: &str| first.get(key).copied());
     let contributors = people::contributors(
         people.iter().map(|(id, persons)| (*id, persons.as_slice())),
-        first.as_ref().map(|first| first as &dyn Fn(&str) -> Option<CommitId>),
+        first.as_ref().map(|first| first as &people::FirstCommit<'_>),
     );
     let version = wanted.tag.map(|tag| &tag.version).or(version);
     // A tag without an object of its own is as old as its commit.
@@ -118,7 +120,10 @@ pub fn release(
         version: version.cloned(),
         target: wanted.target,
         previous: share.previous.map(|tag| tag.tag.clone()),
-        date: wanted.tag.and_then(tagged).map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
+        date: wanted
+            .tag
+            .and_then(tagged)
+            .map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
         commits: owned.iter().map(|commit| commit.id).collect(),
         sections: lines.sections.into_iter().collect(),
         breaking: lines.breaking,

@@ -160,7 +160,12 @@ impl Writer {
         self.shaped(notes, document, 0)
     }
 
-    fn shaped(&self, notes: &ReleaseNotes, document: &Document, left_out: usize) -> Result<String, RenderError> {
+    fn shaped(
+        &self,
+        notes: &ReleaseNotes,
+        document: &Document,
+        left_out: usize,
+    ) -> Result<String, RenderError> {
         let overview = match &document.overview {
             Some(text) => text.clone(),
             None => {
@@ -192,10 +197,12 @@ impl Writer {
     }
 
     /// The changelog of one release in at most `limit` bytes; see [`fit`].
-    pub fn short_changelog(&self, notes: &ReleaseNotes, limit: usize) -> Result<(String, usize), RenderError> {
-        fit(notes, limit, &|notes, left_out| {
-            Ok(format!("{}\n", self.section(notes, left_out)?.trim_end()))
-        })
+    pub fn short_changelog(
+        &self,
+        notes: &ReleaseNotes,
+        limit: usize,
+    ) -> Result<(String, usize), RenderError> {
+        fit(notes, limit, &|notes, left_out| Ok(format!("{}\n", self.section(notes, left_out)?.trim_end())))
     }
 
     fn render(&self, name: &str, data: &impl Serialize) -> Result<String, RenderError> {
@@ -281,8 +288,12 @@ fn fit(
         notes.sections.iter().map(|(_, entries)| entries.len()).sum::<usize>() + notes.breaking.len();
     let without = |count: usize| {
         let mut short = notes.clone();
-        let mut order: Vec<(i32, Option<usize>)> =
-            short.sections.iter().enumerate().map(|(at, (section, _))| (weight(*section), Some(at))).collect();
+        let mut order: Vec<(i32, Option<usize>)> = short
+            .sections
+            .iter()
+            .enumerate()
+            .map(|(at, (section, _))| (weight(*section), Some(at)))
+            .collect();
         order.push((5, None));
         order.sort_by_key(|(weight, _)| *weight);
         let mut left = count;
@@ -352,7 +363,8 @@ struct LineView<'a> {
 
 impl<'a> LineView<'a> {
     fn of(entry: &'a Entry, description: &'a str) -> Self {
-        let issue = |reference: &&Reference| reference.kind == ReferenceKind::Issue && reference.owner.is_none();
+        let issue =
+            |reference: &&Reference| reference.kind == ReferenceKind::Issue && reference.owner.is_none();
         let (reverts, shipped) = match &entry.status {
             Status::Active => (None, None),
             Status::Reverts { target, shipped } => {
@@ -431,18 +443,48 @@ pub enum RenderError {
 
 /// Names a template can ask for.
 const NAMES: [&str; 32] = [
-    "title", "releases", "release", "heading", "tag", "version", "target_sha", "previous_tag", "date", "prerelease",
-    "compare_url", "any", "sections", "entries", "breaking", "contributors", "new_contributors", "left_out", "sha",
-    "type", "scopes", "description", "pr", "issues", "authors", "reverts", "shipped", "name", "login", "bot",
-    "first_sha", "image",
+    "title",
+    "releases",
+    "release",
+    "heading",
+    "tag",
+    "version",
+    "target_sha",
+    "previous_tag",
+    "date",
+    "prerelease",
+    "compare_url",
+    "any",
+    "sections",
+    "entries",
+    "breaking",
+    "contributors",
+    "new_contributors",
+    "left_out",
+    "sha",
+    "type",
+    "scopes",
+    "description",
+    "pr",
+    "issues",
+    "authors",
+    "reverts",
+    "shipped",
+    "name",
+    "login",
+    "bot",
+    "first_sha",
+    "image",
 ];
 
 impl RenderError {
     fn syntax(name: &str, text: &str, error: &handlebars::TemplateError) -> Self {
         let (line, column) = error.pos().unwrap_or((1, 1));
-        let start_of_line: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let start_of_line: usize =
+            text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
         let rest = text.get(start_of_line..).unwrap_or_default();
-        let inside = rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.trim_end().len(), |(at, _)| at);
+        let inside =
+            rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.trim_end().len(), |(at, _)| at);
         let start = (start_of_line + inside).min(text.len());
         let span = Span {
             path: name.to_owned(),

@@ -67,12 +67,18 @@ pub(super) fn engine(origin: Option<&Origin>) -> Handlebars<'static> {
     let links = origin.cloned();
     write(&mut engine, "commit_link", move |values| {
         let short = values[0].get(..7).unwrap_or(values[0]);
-        links.as_ref().map_or_else(|| short.to_owned(), |links| format!("[{short}]({})", links.commit(values[0])))
+        links
+            .as_ref()
+            .map_or_else(|| short.to_owned(), |links| format!("[{short}]({})", links.commit(values[0])))
     });
     let links = origin.cloned();
-    write(&mut engine, "pr_link", move |values| number(values[0], links.as_ref().map(|l| l.pull_request(values[0]))));
+    write(&mut engine, "pr_link", move |values| {
+        number(values[0], links.as_ref().map(|l| l.pull_request(values[0])))
+    });
     let links = origin.cloned();
-    write(&mut engine, "issue_link", move |values| number(values[0], links.as_ref().map(|l| l.issue(values[0]))));
+    write(&mut engine, "issue_link", move |values| {
+        number(values[0], links.as_ref().map(|l| l.issue(values[0])))
+    });
     let links = origin.cloned();
     engine.register_helper(
         "author",
@@ -125,7 +131,8 @@ fn write(
                   _: &mut RenderContext<'_, '_>,
                   out: &mut dyn Output|
                   -> HelperResult {
-                let value = |at: usize| helper.param(at).and_then(|value| value.value().as_str()).unwrap_or_default();
+                let value =
+                    |at: usize| helper.param(at).and_then(|value| value.value().as_str()).unwrap_or_default();
                 out.write(&make(&[value(0), value(1)]))?;
                 Ok(())
             },

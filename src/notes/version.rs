@@ -62,8 +62,10 @@ pub fn next(history: &History, head: CommitId, label: Option<&str>) -> Result<Ne
     let mut because = because;
     for commit in active {
         if let Some(asked) = release_as(&commit.message) {
-            version = Version::parse(asked)
-                .map_err(|_| NextError::Asked { commit: commit.id, found: asked.escape_debug().take(80).collect() })?;
+            version = Version::parse(asked).map_err(|_| NextError::Asked {
+                commit: commit.id,
+                found: asked.escape_debug().take(80).collect(),
+            })?;
             because = Entry::of(commit).into_iter().collect();
             break;
         }
@@ -92,9 +94,8 @@ fn decide(entries: Vec<Entry>, last: Option<&Version>) -> (Bump, Vec<Entry>) {
 
 /// The version in a `Release-As` footer.
 fn release_as(message: &str) -> Option<&str> {
-    let value = |line: &&str| {
-        line.split_once(':').is_some_and(|(token, _)| token.eq_ignore_ascii_case("release-as"))
-    };
+    let value =
+        |line: &&str| line.split_once(':').is_some_and(|(token, _)| token.eq_ignore_ascii_case("release-as"));
     let line = message.lines().rev().find(value)?;
     line.split_once(':').map(|(_, value)| value.trim())
 }
@@ -107,9 +108,9 @@ fn core(version: &Version) -> (u64, u64, u64) {
 fn prerelease(version: &mut Version, label: &str, history: &History) -> Result<(), NextError> {
     let taken: Vec<&Version> =
         history.tags().iter().map(|tag| &tag.version).filter(|tag| core(tag) == core(version)).collect();
-    let numbers = taken.iter().filter_map(|tag| {
-        tag.pre.as_str().strip_prefix(label)?.strip_prefix('.')?.parse::<u64>().ok()
-    });
+    let numbers = taken
+        .iter()
+        .filter_map(|tag| tag.pre.as_str().strip_prefix(label)?.strip_prefix('.')?.parse::<u64>().ok());
     let number = numbers.max().unwrap_or(0) + 1;
     version.pre = Prerelease::new(&format!("{label}.{number}")).unwrap_or_default();
     match taken.into_iter().filter(|tag| !tag.pre.is_empty()).max() {
@@ -129,9 +130,11 @@ fn check(version: &Version, last: Option<&Version>, history: &History) -> Result
         return Err(NextError::Back { version: version.clone(), highest: last.clone() });
     }
     // Releases of higher lines that the last release knows nothing of: this is a maintenance line below them.
-    let above = history.tags().iter().map(|tag| &tag.version).find(|tag| {
-        tag.pre.is_empty() && (tag.major, tag.minor) > (last.major, last.minor)
-    });
+    let above = history
+        .tags()
+        .iter()
+        .map(|tag| &tag.version)
+        .find(|tag| tag.pre.is_empty() && (tag.major, tag.minor) > (last.major, last.minor));
     match above {
         Some(above) if version > above => {
             Err(NextError::Line { version: version.clone(), last: last.clone(), above: above.clone() })
@@ -144,7 +147,9 @@ fn check(version: &Version, last: Option<&Version>, history: &History) -> Result
 #[derive(Debug, thiserror::Error)]
 pub enum NextError {
     /// A tag has it.
-    #[error("the next version {version} is taken by the tag {tag}, which is not in the history of this commit")]
+    #[error(
+        "the next version {version} is taken by the tag {tag}, which is not in the history of this commit"
+    )]
     Taken {
         /// The version.
         version: Version,

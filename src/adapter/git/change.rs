@@ -49,7 +49,10 @@ impl PathFilter {
     /// Whether something in a directory, which ends with `/`, could match.
     fn may_match_in(&self, directory: &str) -> bool {
         self.include.is_empty()
-            || self.starts.iter().any(|start| start.starts_with(directory) || directory.starts_with(start.as_str()))
+            || self
+                .starts
+                .iter()
+                .any(|start| start.starts_with(directory) || directory.starts_with(start.as_str()))
     }
 }
 
@@ -59,7 +62,10 @@ fn set(patterns: &[String]) -> Result<GlobSet, InvalidPattern> {
         let clean = pattern.trim_start_matches("./").trim_end_matches('/');
         for text in [clean.to_owned(), format!("{clean}/**")] {
             let glob = GlobBuilder::new(&text).literal_separator(true).build();
-            set.add(glob.map_err(|error| InvalidPattern { pattern: pattern.clone(), reason: error.kind().to_string() })?);
+            set.add(glob.map_err(|error| InvalidPattern {
+                pattern: pattern.clone(),
+                reason: error.kind().to_string(),
+            })?);
         }
     }
     set.build().map_err(|error| InvalidPattern { pattern: patterns.join(" "), reason: error.to_string() })
@@ -134,8 +140,9 @@ impl Repository {
         };
         for (tree, other, added) in [(new, old, true), (old, new, false)] {
             for entry in tree.into_iter().flat_map(|tree| tree.iter()) {
-                let there = other
-                    .and_then(|other| std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name)));
+                let there = other.and_then(|other| {
+                    std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name))
+                });
                 // What both trees have is looked at once.
                 if there.as_ref().is_some_and(|there| !added || there.id() == entry.id()) {
                     continue;
@@ -143,7 +150,9 @@ impl Repository {
                 let path = format!("{prefix}{}", String::from_utf8_lossy(entry.name_bytes()));
                 let (from, to) = if added { (there.as_ref(), Some(&entry)) } else { (Some(&entry), None) };
                 let blob = |entry: Option<&git2::TreeEntry<'_>>| {
-                    entry.filter(|entry| entry.kind() != Some(git2::ObjectType::Tree)).map(git2::TreeEntry::id)
+                    entry
+                        .filter(|entry| entry.kind() != Some(git2::ObjectType::Tree))
+                        .map(git2::TreeEntry::id)
                 };
                 if blob(from).is_some() || blob(to).is_some() {
                     files.push(Changed { path: path.clone(), from: blob(from), to: blob(to) });
@@ -167,7 +176,8 @@ impl Repository {
                 return found.clone();
             }
             let resolve = || {
-                let signature = git2::Signature::new(&person.name, &person.email, &git2::Time::new(0, 0)).ok()?;
+                let signature =
+                    git2::Signature::new(&person.name, &person.email, &git2::Time::new(0, 0)).ok()?;
                 let real = map.resolve_signature(&signature).ok()?;
                 Some(Person { name: real.name().ok()?.to_owned(), email: real.email().ok()?.to_owned() })
             };
@@ -199,9 +209,9 @@ impl Repository {
                 let there = other.and_then(|other| {
                     std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name))
                 });
-                let same = there.as_ref().is_some_and(|there| {
-                    there.id() == entry.id() && there.filemode() == entry.filemode()
-                });
+                let same = there
+                    .as_ref()
+                    .is_some_and(|there| there.id() == entry.id() && there.filemode() == entry.filemode());
                 if same {
                     continue;
                 }

@@ -92,7 +92,8 @@ impl Repository {
                     Some(_) => {}
                 }
             }
-            let older = queue.peek().is_none_or(|(next, _)| *next < oldest.saturating_sub(SKEW).unwrap_or(oldest));
+            let older =
+                queue.peek().is_none_or(|(next, _)| *next < oldest.saturating_sub(SKEW).unwrap_or(oldest));
             if wanted.is_empty() && past >= PAST_THE_END && older && !skewed {
                 break;
             }

@@ -188,7 +188,7 @@ fn answer(
     let releases: Vec<ReleaseNotes> = made.collect::<Result<_, _>>()?;
     let text = match (args.max_chars, releases.as_slice()) {
         (None, releases) => writer.changelog(releases, matches!(asked, Asked::All { .. }))?,
-        (Some(limit), [one]) => {
+        (Some(limit), [one]) if matches!(asked, Asked::One { .. }) => {
             let (text, left_out) = writer.short_changelog(one, limit)?;
             if left_out > 0 {
                 context.printer.warn(&format!("{left_out} lines were left out to stay within {limit} bytes"));
@@ -196,8 +196,11 @@ fn answer(
             text
         }
         (Some(_), _) => {
-            return Err(CliError::usage("notes-max-chars", "--max-chars is for the changelog of one release")
-                .hinted("add --tag TAG, --latest, --current or --unreleased"));
+            return Err(CliError::usage(
+                "notes-max-chars",
+                "--max-chars is for the changelog of one release",
+            )
+            .hinted("add --tag TAG, --latest, --current or --unreleased"));
         }
     };
     Ok(Reply::plain(SCHEMA, text))
@@ -233,8 +236,9 @@ fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]
     if let Some(range) = &args.range {
         let (from, to) = range.split_once("..").unwrap_or((range, "HEAD"));
         if from.is_empty() || to.starts_with('.') {
-            return Err(CliError::usage("notes-range", format!("`{range}` is no range"))
-                .fact("expected", "FROM..TO"));
+            return Err(
+                CliError::usage("notes-range", format!("`{range}` is no range")).fact("expected", "FROM..TO")
+            );
         }
         let to = if to.is_empty() { "HEAD" } else { to };
         return Ok(Asked::Range { from: repository.resolve(from)?, to: repository.resolve(to)? });

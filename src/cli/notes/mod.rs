@@ -68,17 +68,11 @@ fn behind(
 }
 
 /// The notes of one release, as a rehearsal makes them.
-pub(super) fn of_release(
-    project: &Project,
-    facts: &crate::plan::Facts,
-) -> Result<ReleaseNotes, CliError> {
+pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Result<ReleaseNotes, CliError> {
     let tags = project.repository.tags(&project.config.tag)?;
     let known = tags.iter().find(|known| known.tag == facts.tag).cloned();
-    let wanted = Wanted {
-        target: facts.commit,
-        tag: known.as_ref(),
-        prerelease: !facts.version.pre.is_empty(),
-    };
+    let wanted =
+        Wanted { target: facts.commit, tag: known.as_ref(), prerelease: !facts.version.pre.is_empty() };
     let history = behind(project, tags, &wanted, Since::Policy)?;
     let share = history.shares(&[wanted], Since::Policy).pop().unwrap_or_default();
     let mailmap = project.repository.mailmap();

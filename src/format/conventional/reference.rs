@@ -105,7 +105,9 @@ pub(super) fn collect<'a>(
     for text in body {
         scan(text, None, ReferenceSource::Body, &mut found);
     }
-    for footer in footers.iter().filter(|footer| footer.separator == Separator::Hash || may_refer(footer.value)) {
+    for footer in
+        footers.iter().filter(|footer| footer.separator == Separator::Hash || may_refer(footer.value))
+    {
         let action = action(footer.token);
         if footer.separator == Separator::Hash {
             let digits = digits(footer.value);

@@ -8,3 +8,4 @@ mod image;
 mod init;
 mod notes;
 mod publish;
+mod relations;

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::format::conventional::{Message, MessageError};
 use crate::format::conventional::ReferenceKind;
+use crate::format::conventional::{Message, MessageError};
 use crate::model::Origin;
 use crate::notes::{self, Bump, Entry, ReleaseNotes, Status};
 
