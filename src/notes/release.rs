@@ -66,7 +66,7 @@ pub struct Recipe<'a> {
     pub first: Option<&'a HashMap<String, CommitId>>,
 }
 
-/// The first commit of everybody, by the key of [`people::key`].
+/// The first commit of everybody, by account, address or name.
 pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> HashMap<String, CommitId> {
     let mut first = HashMap::new();
     for commit in history.commits() {

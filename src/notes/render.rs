@@ -185,7 +185,7 @@ impl Writer {
         Ok(format!("{}\n", text.trim_end()))
     }
 
-    /// The text of one release in at most `limit` bytes; see [`fit`]. The number of lines that were left out comes
+    /// The text of one release in at most `limit` bytes; what weighs least goes first. The number of lines that were left out comes
     /// along.
     pub fn body(
         &self,
@@ -196,7 +196,7 @@ impl Writer {
         fit(notes, limit, &|notes, left_out| self.shaped(notes, document, left_out))
     }
 
-    /// The changelog of one release in at most `limit` bytes; see [`fit`].
+    /// The changelog of one release in at most `limit` bytes; what weighs least goes first.
     pub fn short_changelog(
         &self,
         notes: &ReleaseNotes,
@@ -572,7 +572,7 @@ pub(super) fn sample() -> Value {
 }
 
 impl Writer {
-    /// Tries the template of the user on [`sample`].
+    /// Tries the template of the user on sample data.
     pub fn try_out(&self) -> Result<String, RenderError> {
         self.render(OWN, &sample())
     }
