@@ -94,7 +94,7 @@ pub async fn inspect(
         let mut subjects = vec![*digest];
         subjects.extend(platforms.iter().map(|platform| platform.digest).filter(|child| child != digest));
         for subject in subjects {
-            let found = registry.referrers(&subject).await?;
+            let found = registry.referrers(&subject, None).await?;
             attached.extend(found.into_iter().map(|descriptor| Attached { subject, descriptor }));
         }
     }

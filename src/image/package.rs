@@ -1,10 +1,8 @@
 //! Content that is made in memory and stored in one order: blobs first, then the manifests that name them.
 
-use std::io::Cursor;
-
 use crate::format::oci::Descriptor;
 use crate::model::Digest;
-use crate::port::{Registry, RegistryError};
+use crate::port::{Content, Registry, RegistryError};
 
 /// Bytes with their digest and media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +47,13 @@ impl Package {
     /// Stores everything that is not there yet.
     pub async fn put(&self, registry: &dyn Registry) -> Result<(), RegistryError> {
         for blob in &self.blobs {
-            if !registry.has_blob(&blob.digest).await? {
-                let content = Box::new(Cursor::new(blob.bytes.clone()));
-                registry.put_blob(&blob.digest, blob.bytes.len() as u64, content).await?;
-            }
+            registry.put_blob(&Content::bytes(blob.digest, blob.bytes.clone()), None).await?;
         }
+        let mut unlisted = Vec::new();
         for manifest in &self.manifests {
-            registry.put_manifest(&manifest.media_type, &manifest.bytes).await?;
+            let put = registry.put_manifest(&manifest.media_type, &manifest.bytes, &[]).await?;
+            unlisted.extend(put.unlisted);
         }
-        Ok(())
+        registry.list_referrers(&unlisted).await
     }
 }

@@ -8,12 +8,14 @@ mod origin;
 mod platform;
 mod release;
 mod tag;
+mod target;
 
 pub use asset::{AssetName, InvalidAssetName};
 pub use commit::{Commit, CommitId, InvalidCommitId, Person, TagFacts};
 pub use digest::{Digest, Hasher, InvalidDigest};
-pub use image::{InvalidRepository, InvalidTarget, Repository, Target, is_image_tag};
+pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_image_tag};
 pub use origin::Origin;
 pub use platform::{InvalidPlatform, Platform};
 pub use release::{ImageEntry, PlatformEntry, ReferrerEntry, ReleaseAsset, ReleaseManifest, Rid};
 pub use tag::{InvalidTag, Tag, TagPattern};
+pub use target::{Inside, InvalidTarget, Target};

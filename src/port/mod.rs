@@ -12,5 +12,8 @@ pub use forge::{
     Visibility,
 };
 pub use progress::Progress;
-pub use registry::{BlobReader, Manifest, Registry, RegistryError};
+pub use registry::{
+    Abilities, BlobReader, Checked, Content, Exchange, Fault, Manifest, Put, Registry, RegistryError, Stored,
+    Unlisted,
+};
 pub use trust::{SignerIdentity, Trust, TrustError, Verified};

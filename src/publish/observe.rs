@@ -93,7 +93,7 @@ async fn observe_image(
         }
     }
     for (position, referrer) in image.referrers.iter().enumerate() {
-        let attached = registry.referrers(&referrer.subject).await?;
+        let attached = registry.referrers(&referrer.subject, None).await?;
         if !attached.iter().any(|descriptor| descriptor.digest == referrer.digest) {
             seen.unattached.push(position);
         }

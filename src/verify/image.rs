@@ -72,7 +72,7 @@ pub(super) async fn stored(registry: &dyn Registry, image: &ImageEntry, report: 
         }
     }
     for referrer in &image.referrers {
-        let attached = registry.referrers(&referrer.subject).await.unwrap_or_default();
+        let attached = registry.referrers(&referrer.subject, None).await.unwrap_or_default();
         if !attached.iter().any(|descriptor| descriptor.digest == referrer.digest) {
             let message = format!("{} is not attached to {}", referrer.asset, referrer.subject);
             report.fail(Reason::Tampered, "verify-referrer", &name, message);

@@ -11,10 +11,15 @@ use kyklos_release::image::{
     Assembled, Contents, ImageError, LayerLimits, Settings, assemble, check, move_tags, referrer,
 };
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Registry as _, RegistryError};
+use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+/// Content that is announced with this digest and size.
+fn content(digest: Digest, size: u64, bytes: &[u8]) -> Content<'_> {
+    Content::opened(digest, size, |_| Ok(Box::new(Cursor::new(bytes.to_vec()))))
 }
 
 fn image(text: &str) -> Assembled {
@@ -72,7 +77,7 @@ fn the_order_of_the_writes_does_not_show() {
         other.tag("v1.0.0", &image.index.digest).await.unwrap();
         // A child that is put again is still reached through its index.
         let child = &image.package.manifests[0];
-        other.put_manifest(&child.media_type, &child.bytes).await.unwrap();
+        let _ = other.put_manifest(&child.media_type, &child.bytes, &[]).await.unwrap();
     });
     assert_eq!(files(layout.root()), files(other.root()));
     assert_eq!(layout.roots().unwrap(), [image.index.digest]);
@@ -114,14 +119,15 @@ fn content_that_is_not_what_was_announced_is_not_stored() {
     let layout = Layout::create(here.path().join("registry")).unwrap();
     let before = files(layout.root());
     let digest = Digest::of(b"abc");
-    for (bytes, size) in [(&b"abd"[..], 3), (b"ab", 3), (b"abcd", 3), (b"abc", 2)] {
-        let error = wait(layout.put_blob(&digest, size, Box::new(Cursor::new(bytes.to_vec())))).unwrap_err();
+    for (bytes, size) in [(&b"abd"[..], 3), (b"ab", 3), (b"abc", 2), (b"abc", 4)] {
+        let error = wait(layout.put_blob(&content(digest, size, bytes), None)).unwrap_err();
         let refused =
             matches!(error, RegistryError::DigestMismatch { .. } | RegistryError::SizeMismatch { .. });
         assert!(refused, "{error}");
     }
     // An endless source ends where the announced size ends.
-    assert!(wait(layout.put_blob(&digest, 3, Box::new(std::io::repeat(0)))).is_err());
+    let endless = Content::opened(digest, 3, |_| Ok(Box::new(std::io::repeat(0))));
+    assert!(wait(layout.put_blob(&endless, None)).is_err());
     assert_eq!(files(layout.root()), before);
 }
 
@@ -131,7 +137,7 @@ fn a_manifest_needs_everything_it_names() {
     let layout = Layout::create(here.path().join("registry")).unwrap();
     let image = image("one");
     let index = image.package.manifests.last().unwrap();
-    let error = wait(layout.put_manifest(&index.media_type, &index.bytes)).unwrap_err();
+    let error = wait(layout.put_manifest(&index.media_type, &index.bytes, &[])).unwrap_err();
     let first = image.platforms[0].1;
     assert!(matches!(error, RegistryError::NotStored { digest } if digest == first), "{error}");
     let error = wait(layout.tag("v1", &index.digest)).unwrap_err();
@@ -193,8 +199,8 @@ fn referrers_are_found_by_their_subject() {
     )
     .unwrap();
     wait(made.package.put(&layout)).unwrap();
-    assert_eq!(wait(layout.referrers(&image.index.digest)).unwrap(), [made.descriptor]);
-    assert_eq!(wait(layout.referrers(&image.platforms[0].1)).unwrap(), []);
+    assert_eq!(wait(layout.referrers(&image.index.digest, None)).unwrap(), [made.descriptor]);
+    assert_eq!(wait(layout.referrers(&image.platforms[0].1, None)).unwrap(), []);
     // It is attached to something, so the layout still holds one image.
     assert_eq!(layout.roots().unwrap(), [image.index.digest]);
 }
@@ -217,7 +223,7 @@ fn links_inside_a_layout_are_refused() {
     std::fs::rename(&blobs, &aside).unwrap();
     symlink(&aside, &blobs).unwrap();
     assert!(wait(layout.manifest(&image.index.digest, MANIFEST_LIMIT)).is_err());
-    assert!(wait(layout.put_blob(&Digest::of(b""), 0, Box::new(std::io::empty()))).is_err());
+    assert!(wait(layout.put_blob(&content(Digest::of(b""), 0, b""), None)).is_err());
     std::fs::remove_file(&blobs).unwrap();
     std::fs::rename(&aside, &blobs).unwrap();
 
@@ -326,10 +332,20 @@ fn a_blob_is_read_as_a_stream() {
     let layout = Layout::create(here.path().join("registry")).unwrap();
     let bytes = vec![7; 3 << 20];
     let descriptor = Descriptor::of("a/b", &bytes);
-    wait(layout.put_blob(&descriptor.digest, descriptor.size, Box::new(Cursor::new(bytes.clone())))).unwrap();
+    wait(layout.put_blob(&Content::bytes(descriptor.digest, bytes.clone()), None)).unwrap();
     let mut read = Vec::new();
     wait(layout.blob(&descriptor)).unwrap().unwrap().read_to_end(&mut read).unwrap();
     assert!(read == bytes);
+    let mut tail = wait(layout.blob_from(&descriptor, (3 << 20) - 2)).unwrap().unwrap();
+    read.clear();
+    tail.read_to_end(&mut read).unwrap();
+    assert_eq!(read, [7, 7]);
+    // From one layout into another, and only once.
+    let other = Layout::create(here.path().join("other")).unwrap();
+    let content = Content::stored(&layout, &descriptor);
+    assert_eq!(wait(other.put_blob(&content, None)).unwrap(), Stored::Uploaded);
+    assert_eq!(wait(other.put_blob(&content, None)).unwrap(), Stored::Already);
+    assert!(wait(other.has_blob(&descriptor.digest)).unwrap());
 }
 
 #[test]
@@ -352,7 +368,7 @@ fn an_index_that_lies_about_a_platform_or_hides_damage_is_not_sound() {
         annotations: [].into(),
     };
     let bytes = serde_json::to_vec(&index).unwrap();
-    let digest = wait(layout.put_manifest(media_type::INDEX, &bytes)).unwrap();
+    let digest = wait(layout.put_manifest(media_type::INDEX, &bytes, &[])).unwrap().digest;
     let codes = || {
         let facts = wait(check(&layout, &digest, LayerLimits::default())).unwrap();
         let errors = facts.problems.into_iter().filter(|problem| problem.severity == Severity::Error);

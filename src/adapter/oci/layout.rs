@@ -10,19 +10,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use super::checked::Checked;
 use super::listing::Listing;
 use crate::adapter::fs::{self as files, TEMPORARY_PREFIX};
 use crate::format::oci::{
     Descriptor, Document, ImageIndex, LayoutFile, MANIFEST_LIMIT, OciError, media_type,
 };
-use crate::model::{Digest, Hasher, is_image_tag};
-use crate::port::{BlobReader, FilesError, Manifest, Registry, RegistryError};
+use crate::model::{Digest, Repository, is_image_tag};
+use crate::port::{
+    Abilities, BlobReader, Checked, Content, FilesError, Manifest, Put, Registry, RegistryError, Stored,
+    Unlisted,
+};
 
 const LAYOUT_FILE: &str = "oci-layout";
 const INDEX_FILE: &str = "index.json";
@@ -197,15 +199,26 @@ impl Layout {
         }
     }
 
-    fn open_blob(&self, digest: &Digest, size: u64) -> Result<Option<Checked<File>>, RegistryError> {
+    fn open_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+        offset: u64,
+    ) -> Result<Option<Checked<File>>, RegistryError> {
         match self.size(digest)? {
             None => Ok(None),
             Some(found) if found != size => {
                 Err(RegistryError::SizeMismatch { what: digest.to_string(), expected: size, found })
             }
             Some(_) => {
-                let file = files::open(&self.blob_path(digest)).map_err(of_files)?;
-                Ok(Some(Checked::new(file, *digest, size)))
+                let path = self.blob_path(digest);
+                let mut file = files::open(&path).map_err(of_files)?;
+                if offset == 0 {
+                    return Ok(Some(Checked::new(file, *digest, size)));
+                }
+                let offset = offset.min(size);
+                file.seek(io::SeekFrom::Start(offset)).map_err(|source| failed("read", &path, source))?;
+                Ok(Some(Checked::tail(file, *digest, size - offset)))
             }
         }
     }
@@ -216,7 +229,7 @@ impl Layout {
         if entry.size > limit {
             return Err(RegistryError::TooLarge { what, limit });
         }
-        let reader = self.open_blob(&entry.digest, entry.size)?;
+        let reader = self.open_blob(&entry.digest, entry.size, 0)?;
         let mut reader = reader.ok_or(RegistryError::NotStored { digest: entry.digest })?;
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|source| RegistryError::of_read(source, &what))?;
@@ -301,7 +314,8 @@ impl Layout {
         Ok(found)
     }
 
-    fn store(&self, digest: &Digest, size: u64, mut content: BlobReader) -> Result<(), RegistryError> {
+    /// Writes a blob. The reader is one of [`Content::open`]: it has counted and hashed by the time it ends.
+    fn store(&self, digest: &Digest, mut content: BlobReader) -> Result<(), RegistryError> {
         let target = self.blob_path(digest);
         let writing = |source| failed("write", &target, source);
         let mut file = {
@@ -311,8 +325,7 @@ impl Layout {
             file.as_file().try_lock().map_err(|error| writing(error.into()))?;
             file
         };
-        let (mut hasher, mut buffer, what) = (Hasher::default(), vec![0; BUFFER], digest.to_string());
-        let mut seen = 0;
+        let (mut buffer, what) = (vec![0; BUFFER], digest.to_string());
         loop {
             let read = match content.read(&mut buffer) {
                 Ok(0) => break,
@@ -320,24 +333,21 @@ impl Layout {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(RegistryError::of_read(error, &what)),
             };
-            seen += read as u64;
-            if seen > size {
-                break;
-            }
-            hasher.update(&buffer[..read]);
             file.write_all(&buffer[..read]).map_err(writing)?;
-        }
-        if seen != size {
-            return Err(RegistryError::SizeMismatch { what, expected: size, found: seen });
-        }
-        let (found, _) = hasher.finish();
-        if found != *digest {
-            return Err(RegistryError::DigestMismatch { what, expected: *digest, found });
         }
         files::finish(file, &target, 0o644).map_err(writing)
     }
 
-    fn store_manifest(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, RegistryError> {
+    /// Stores a manifest and points tags to it, in one change of `index.json`.
+    fn store_manifest(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        tags: &[String],
+    ) -> Result<Digest, RegistryError> {
+        for tag in tags {
+            check_tag(tag)?;
+        }
         let mut entry = Descriptor::of(media_type, bytes);
         let what = entry.digest.to_string();
         let document = Document::parse(bytes, Some(media_type)).map_err(|error| invalid(&what, &error))?;
@@ -351,52 +361,91 @@ impl Layout {
                 Some(_) => {}
             }
         }
-        self.store(&entry.digest, entry.size, Box::new(io::Cursor::new(bytes.to_vec())))?;
+        let content = Checked::new(io::Cursor::new(bytes.to_vec()), entry.digest, entry.size);
+        self.store(&entry.digest, Box::new(content))?;
         let _lock = self.lock()?;
         let mut listing = self.listing()?;
-        if self.find(&listing, &entry.digest)?.is_none() {
+        let known = self.find(&listing, &entry.digest)?;
+        if known.is_none() {
             entry.artifact_type = match &document {
                 Document::Index(index) => index.artifact_type.clone(),
                 Document::Manifest(manifest) => manifest.artifact_type.clone(),
             };
             listing.add(&entry).map_err(|error| invalid(INDEX_FILE, &error))?;
             listing.drop_untagged(&self.children(&listing)?);
+        }
+        let entry = known.clone().unwrap_or(entry);
+        self.point(&mut listing, tags, &entry)?;
+        if known.is_none() || !tags.is_empty() {
             self.save(&listing)?;
         }
         Ok(entry.digest)
     }
 
-    fn move_tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
-        if !is_image_tag(tag) {
-            let reason = "a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}".to_owned();
-            let what = format!("the tag `{}`", tag.escape_debug().take(200).collect::<String>());
-            return Err(RegistryError::Invalid { what, reason });
+    fn point(&self, listing: &mut Listing, tags: &[String], entry: &Descriptor) -> Result<(), RegistryError> {
+        if tags.is_empty() {
+            return Ok(());
         }
+        let children = self.children(listing)?;
+        for tag in tags {
+            listing
+                .tag(tag, entry, |left| !children.contains(left))
+                .map_err(|error| invalid(INDEX_FILE, &error))?;
+        }
+        Ok(())
+    }
+
+    fn move_tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
+        check_tag(tag)?;
         let _lock = self.lock()?;
         let mut listing = self.listing()?;
         let entry = self.find(&listing, digest)?.ok_or(RegistryError::NotStored { digest: *digest })?;
-        let children = self.children(&listing)?;
-        listing
-            .tag(tag, &entry, |left| !children.contains(left))
-            .map_err(|error| invalid(INDEX_FILE, &error))?;
+        self.point(&mut listing, &[tag.to_owned()], &entry)?;
         self.save(&listing)
+    }
+
+    /// The entry of the only manifest with a tag.
+    fn tagged_entry(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
+        let listing = self.listing()?;
+        let tagged = listing.tagged(tag);
+        if tagged.len() > 1 {
+            let reason = format!("{} manifests have the tag `{}`", tagged.len(), tag.escape_debug());
+            return Err(RegistryError::Invalid { what: INDEX_FILE.to_owned(), reason });
+        }
+        Ok(listing.entries().find(|entry| tagged.contains(&entry.digest)).cloned())
     }
 }
 
 #[async_trait(?Send)]
 impl Registry for Layout {
+    fn repository(&self) -> Option<&Repository> {
+        None
+    }
+
+    fn abilities(&self) -> Abilities {
+        let (many_tags, referrers, checks_named) = (Some(true), Some(true), Some(true));
+        Abilities { many_tags, referrers, checks_named, mounts: Some(false) }
+    }
+
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
         let (layout, digest) = (self.clone(), *digest);
         blocking(move || layout.get_manifest(&digest, limit)).await
     }
 
-    async fn resolve(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
-        let tagged = self.listing()?.tagged(tag);
-        if tagged.len() > 1 {
-            let reason = format!("{} manifests have the tag `{}`", tagged.len(), tag.escape_debug());
-            return Err(RegistryError::Invalid { what: INDEX_FILE.to_owned(), reason });
+    async fn tagged(&self, tag: &str, limit: u64) -> Result<Option<Manifest>, RegistryError> {
+        match self.tagged_entry(tag)? {
+            Some(entry) => self.manifest(&entry.digest, limit).await,
+            None => Ok(None),
         }
-        Ok(tagged.first().copied())
+    }
+
+    async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
+        let (layout, digest) = (self.clone(), *digest);
+        blocking(move || Ok(layout.find(&layout.listing()?, &digest)?.map(|entry| plain(&entry)))).await
+    }
+
+    async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
+        Ok(self.tagged_entry(tag)?.map(|entry| plain(&entry)))
     }
 
     async fn tags(&self) -> Result<Vec<String>, RegistryError> {
@@ -407,19 +456,38 @@ impl Registry for Layout {
         Ok(self.size(digest)?.is_some())
     }
 
-    async fn blob(&self, descriptor: &Descriptor) -> Result<Option<BlobReader>, RegistryError> {
-        let reader = self.open_blob(&descriptor.digest, descriptor.size)?;
+    async fn blob_from(
+        &self,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<Option<BlobReader>, RegistryError> {
+        let reader = self.open_blob(&descriptor.digest, descriptor.size, offset)?;
         Ok(reader.map(|reader| Box::new(reader) as BlobReader))
     }
 
-    async fn put_blob(&self, digest: &Digest, size: u64, content: BlobReader) -> Result<(), RegistryError> {
-        let (layout, digest) = (self.clone(), *digest);
-        blocking(move || layout.store(&digest, size, content)).await
+    async fn put_blob(
+        &self,
+        content: &Content<'_>,
+        _mount: Option<&Repository>,
+    ) -> Result<Stored, RegistryError> {
+        if self.size(content.digest())? == Some(content.size()) {
+            return Ok(Stored::Already);
+        }
+        let (layout, digest, reader) = (self.clone(), *content.digest(), content.open(0).await?);
+        blocking(move || layout.store(&digest, reader)).await?;
+        Ok(Stored::Uploaded)
     }
 
-    async fn put_manifest(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, RegistryError> {
+    async fn put_manifest(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        tags: &[String],
+    ) -> Result<Put, RegistryError> {
         let (layout, media_type, bytes) = (self.clone(), media_type.to_owned(), bytes.to_vec());
-        blocking(move || layout.store_manifest(&media_type, &bytes)).await
+        let wanted = tags.to_vec();
+        let digest = blocking(move || layout.store_manifest(&media_type, &bytes, &wanted)).await?;
+        Ok(Put { digest, tags: tags.to_vec(), unlisted: None })
     }
 
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
@@ -427,10 +495,34 @@ impl Registry for Layout {
         blocking(move || layout.move_tag(&tag, &digest)).await
     }
 
-    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
-        let (layout, subject) = (self.clone(), *subject);
-        blocking(move || layout.find_referrers(&subject)).await
+    async fn list_referrers(&self, _unlisted: &[Unlisted]) -> Result<(), RegistryError> {
+        Ok(())
     }
+
+    async fn referrers(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Descriptor>, RegistryError> {
+        let (layout, subject) = (self.clone(), *subject);
+        let mut found = blocking(move || layout.find_referrers(&subject)).await?;
+        found.retain(|entry| artifact_type.is_none() || entry.artifact_type.as_deref() == artifact_type);
+        Ok(found)
+    }
+}
+
+/// Type, digest and size alone: what an index says besides is about its entry.
+fn plain(entry: &Descriptor) -> Descriptor {
+    Descriptor { platform: None, artifact_type: None, annotations: BTreeMap::new(), ..entry.clone() }
+}
+
+fn check_tag(tag: &str) -> Result<(), RegistryError> {
+    if is_image_tag(tag) {
+        return Ok(());
+    }
+    let reason = "a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}".to_owned();
+    let what = format!("the tag `{}`", tag.escape_debug().take(200).collect::<String>());
+    Err(RegistryError::Invalid { what, reason })
 }
 
 /// An index may list content of types nobody here knows (image-spec, "Image Index Property Descriptions").

@@ -1,6 +1,5 @@
 //! Registries: the OCI image layout directory.
 
-mod checked;
 mod layout;
 mod listing;
 

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::{CliError, Context, FORMATS, Place, Reply, place};
+use super::{CliError, Context, FORMATS, Reply, place};
 use crate::adapter::oci::Layout;
 use crate::image::{Contents, Settings, assemble, digest_lines, move_tags, plan_moves};
-use crate::model::{Platform, Target};
+use crate::model::{Inside, Platform, Target};
 use crate::render::json::v1;
 
 /// Most bytes of one binary.
@@ -83,7 +83,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         .to_string_lossy()
         .parse()
         .map_err(|error: crate::model::InvalidTarget| CliError::usage("image-target", error.to_string()))?;
-    let Place { path, tag, digest } = place(&target)?;
+    let Inside { path, tag, digest } = place(&target)?.clone();
     if digest.is_some() {
         return Err(CliError::usage("image-target", "the digest of an image follows from its content")
             .hinted("give a tag or nothing"));

@@ -19,8 +19,8 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
     let facts = context.block_on(async {
-        let (layout, digest) = open(context, &args.target).await?;
-        Ok(check(&layout, &digest, LayerLimits::default()).await?)
+        let opened = open(context, &args.target)?;
+        Ok(check(&*opened.registry, &opened.digest().await?, LayerLimits::default()).await?)
     })?;
     let wire = v1::image::Checked::from(&facts);
     let mut reply = Reply::done("kyklos-release/image-check/v1", &wire, text(&facts))?;

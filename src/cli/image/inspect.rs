@@ -34,13 +34,14 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(if args.raw { &[Format::Text] } else { FORMATS })?;
     let (inspected, raw) = context.block_on(async {
-        let (layout, digest) = open(context, &args.target).await?;
-        let mut inspected = inspect(&layout, &digest, args.referrers).await?;
+        let opened = open(context, &args.target)?;
+        let registry = &*opened.registry;
+        let mut inspected = inspect(registry, &opened.digest().await?, args.referrers).await?;
         let mut raw = inspected.bytes.clone();
         if let Some(platform) = &args.platform {
             inspected = inspected.only(platform)?;
             if args.raw {
-                raw = inspect(&layout, &inspected.platforms[0].digest, false).await?.bytes;
+                raw = inspect(registry, &inspected.platforms[0].digest, false).await?.bytes;
             }
         }
         Ok((inspected, raw))
@@ -60,12 +61,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 
 /// `REPO[:TAG]`: a digest in the target would only repeat the first column.
 fn name(target: &Target) -> String {
-    match target {
-        Target::Layout { path, tag, .. } => {
-            Target::Layout { path: path.clone(), tag: tag.clone(), digest: None }.to_string()
-        }
-        other => other.to_string(),
-    }
+    target.without_digest().to_string()
 }
 
 // Writing to a String cannot fail.

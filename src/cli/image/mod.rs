@@ -5,8 +5,6 @@ mod check;
 mod inspect;
 mod tag;
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 
 use super::context::Context;
@@ -15,8 +13,8 @@ use super::{Format, Reply};
 use crate::adapter::oci::Layout;
 use crate::diag::Hint as _;
 use crate::image::ImageError;
-use crate::model::{Digest, Target};
-use crate::port::{Registry as _, RegistryError};
+use crate::model::{Digest, Inside, Target};
+use crate::port::{Registry, RegistryError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -45,42 +43,58 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
     }
 }
 
-/// Where a layout is and what in it is meant.
-struct Place {
-    path: PathBuf,
-    tag: Option<String>,
-    digest: Option<Digest>,
+/// An image of a target: the store it is in, and what in it is meant.
+struct Opened {
+    registry: Box<dyn Registry>,
+    meant: Meant,
+    target: Target,
 }
 
-/// The layout a target names; files and directories are no images.
-fn place(target: &Target) -> Result<Place, CliError> {
-    match target {
-        Target::Layout { path, tag, digest } => {
-            Ok(Place { path: path.clone(), tag: tag.clone(), digest: *digest })
+/// What in a store is meant.
+enum Meant {
+    Tag(String),
+    Digest(Digest),
+}
+
+impl Opened {
+    /// The digest that is meant.
+    async fn digest(&self) -> Result<Digest, CliError> {
+        match &self.meant {
+            Meant::Digest(digest) => Ok(*digest),
+            Meant::Tag(tag) => self.registry.resolve(tag).await?.ok_or_else(|| {
+                let what = format!("the tag {tag} of {}", self.target);
+                ImageError::NotFound { what }.into()
+            }),
         }
-        Target::File(_) | Target::Dir(_) => {
-            Err(CliError::usage("image-target", format!("{target} is not an image"))
+    }
+}
+
+/// The layout a target names.
+fn place(target: &Target) -> Result<&Inside, CliError> {
+    match target {
+        Target::Layout(inside) => Ok(inside),
+        Target::File(_)
+        | Target::Dir(_)
+        | Target::LayoutTar(_)
+        | Target::DockerArchive(_)
+        | Target::Registry(_) => {
+            Err(CliError::usage("image-target", format!("{target} is not an image layout"))
                 .fact("expected", "oci:DIR[:TAG|@DIGEST]")
                 .fact("found", target.to_string()))
         }
     }
 }
 
-/// Opens the layout of a target and finds the digest that is meant.
-async fn open(context: &Context, target: &Target) -> Result<(Layout, Digest), CliError> {
-    let Place { path, tag, digest } = place(target)?;
-    let layout = Layout::open(context.path(&path))?;
-    let digest = match (digest, tag) {
-        (Some(digest), _) => digest,
-        (None, Some(tag)) => layout.resolve(&tag).await?.ok_or_else(|| missing(&layout, &tag))?,
-        (None, None) => only_image(&layout, target)?,
+/// Opens what a target names and finds out what in it is meant.
+fn open(context: &Context, target: &Target) -> Result<Opened, CliError> {
+    let Inside { path, tag, digest } = place(target)?;
+    let layout = Layout::open(context.path(path))?;
+    let meant = match (digest, tag) {
+        (Some(digest), _) => Meant::Digest(*digest),
+        (None, Some(tag)) => Meant::Tag(tag.clone()),
+        (None, None) => Meant::Digest(only_image(&layout, target)?),
     };
-    Ok((layout, digest))
-}
-
-fn missing(layout: &Layout, tag: &str) -> CliError {
-    let what = format!("the tag {tag} of {}", layout.root().display());
-    ImageError::NotFound { what }.into()
+    Ok(Opened { registry: Box::new(layout), meant, target: target.clone() })
 }
 
 /// A layout with one image needs no tag.

@@ -39,8 +39,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         (false, false) => None,
     };
     let (digest, moves) = context.block_on(async {
-        let (layout, digest) = open(context, &args.target).await?;
-        Ok((digest, move_tags(&layout, &digest, &args.tags, policy).await?))
+        let opened = open(context, &args.target)?;
+        let digest = opened.digest().await?;
+        Ok((digest, move_tags(&*opened.registry, &digest, &args.tags, policy).await?))
     })?;
     let mut text = String::new();
     for change in &moves {

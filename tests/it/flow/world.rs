@@ -13,8 +13,8 @@ use kyklos_release::format::oci::Descriptor;
 use kyklos_release::model::{AssetName, CommitId, Digest, ReleaseManifest, Repository, Tag};
 use kyklos_release::plan::{Facts, Plan, plan};
 use kyklos_release::port::{
-    BlobReader, Draft, Entry, Files, FilesError, Forge, ForgeError, LockHead, LockRecord, Manifest, Progress,
-    Registry, RegistryError, Release, ReleaseId,
+    Abilities, BlobReader, Content, Draft, Entry, Files, FilesError, Forge, ForgeError, LockHead, LockRecord,
+    Manifest, Progress, Put, Registry, RegistryError, Release, ReleaseId, Stored, Unlisted,
 };
 use kyklos_release::publish::{Decide, Done, Job, PublishError, World, drive};
 
@@ -164,8 +164,23 @@ impl Forge for Counted<'_, dyn Forge> {
 
 #[async_trait(?Send)]
 impl Registry for Counted<'_, dyn Registry> {
+    fn repository(&self) -> Option<&Repository> {
+        self.inner.repository()
+    }
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
         counted!(self, "manifest", self.inner.manifest(digest, limit).await)
+    }
+    async fn tagged(&self, tag: &str, limit: u64) -> Result<Option<Manifest>, RegistryError> {
+        counted!(self, "tagged", self.inner.tagged(tag, limit).await)
+    }
+    async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
+        counted!(self, "stat", self.inner.stat(digest).await)
+    }
+    async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
+        counted!(self, "stat_tag", self.inner.stat_tag(tag).await)
     }
     async fn resolve(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
         counted!(self, "resolve", self.inner.resolve(tag).await)
@@ -179,17 +194,40 @@ impl Registry for Counted<'_, dyn Registry> {
     async fn blob(&self, descriptor: &Descriptor) -> Result<Option<BlobReader>, RegistryError> {
         counted!(self, "blob", self.inner.blob(descriptor).await)
     }
-    async fn put_blob(&self, digest: &Digest, size: u64, content: BlobReader) -> Result<(), RegistryError> {
-        counted!(self, "put_blob", self.inner.put_blob(digest, size, content).await)
+    async fn blob_from(
+        &self,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<Option<BlobReader>, RegistryError> {
+        counted!(self, "blob_from", self.inner.blob_from(descriptor, offset).await)
     }
-    async fn put_manifest(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, RegistryError> {
-        counted!(self, "put_manifest", self.inner.put_manifest(media_type, bytes).await)
+    async fn put_blob(
+        &self,
+        content: &Content<'_>,
+        mount: Option<&Repository>,
+    ) -> Result<Stored, RegistryError> {
+        counted!(self, "put_blob", self.inner.put_blob(content, mount).await)
+    }
+    async fn put_manifest(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        tags: &[String],
+    ) -> Result<Put, RegistryError> {
+        counted!(self, "put_manifest", self.inner.put_manifest(media_type, bytes, tags).await)
     }
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
         counted!(self, "tag", self.inner.tag(tag, digest).await)
     }
-    async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
-        counted!(self, "referrers", self.inner.referrers(subject).await)
+    async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError> {
+        counted!(self, "list_referrers", self.inner.list_referrers(unlisted).await)
+    }
+    async fn referrers(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Descriptor>, RegistryError> {
+        counted!(self, "referrers", self.inner.referrers(subject, artifact_type).await)
     }
 }
 
@@ -356,7 +394,7 @@ impl Fixture {
                 wrong.push(format!("{tag} points to {digest}"));
             }
             for referrer in &image.referrers {
-                let attached = block_on(layout.referrers(&referrer.subject)).unwrap();
+                let attached = block_on(layout.referrers(&referrer.subject, None)).unwrap();
                 if !attached.iter().any(|descriptor| descriptor.digest == referrer.digest) {
                     wrong.push(format!("{tag} exists before {} is attached", referrer.asset));
                 }

@@ -3,7 +3,7 @@
 use kyklos_release::adapter::oci::Layout;
 use kyklos_release::format::oci::media_type;
 use kyklos_release::model::Digest;
-use kyklos_release::port::Registry as _;
+use kyklos_release::port::{Content, Registry as _};
 
 /// What was stored.
 pub(crate) struct StoredImage {
@@ -23,8 +23,7 @@ pub(crate) async fn put_image(layout: &Layout, content: &[u8]) -> StoredImage {
             Digest::of(&layer)
         );
         for blob in [layer.as_slice(), config.as_bytes()] {
-            let reader = Box::new(std::io::Cursor::new(blob.to_vec()));
-            layout.put_blob(&Digest::of(blob), blob.len() as u64, reader).await.unwrap();
+            layout.put_blob(&Content::bytes(Digest::of(blob), blob.to_vec()), None).await.unwrap();
         }
         let manifest = format!(
             r#"{{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}}"#,
@@ -32,7 +31,8 @@ pub(crate) async fn put_image(layout: &Layout, content: &[u8]) -> StoredImage {
             descriptor(media_type::CONFIG, config.as_bytes(), ""),
             descriptor(media_type::LAYER, &layer, ""),
         );
-        let digest = layout.put_manifest(media_type::MANIFEST, manifest.as_bytes()).await.unwrap();
+        let digest =
+            layout.put_manifest(media_type::MANIFEST, manifest.as_bytes(), &[]).await.unwrap().digest;
         let platform = format!(r#","platform":{{"architecture":"{architecture}","os":"linux"}}"#);
         descriptors.push(descriptor(media_type::MANIFEST, manifest.as_bytes(), &platform));
         platforms.push((if architecture == "amd64" { "linux/amd64" } else { "linux/arm64" }, digest));
@@ -42,7 +42,7 @@ pub(crate) async fn put_image(layout: &Layout, content: &[u8]) -> StoredImage {
         media_type::INDEX,
         descriptors.join(",")
     );
-    layout.put_manifest(media_type::INDEX, index.as_bytes()).await.unwrap();
+    let _ = layout.put_manifest(media_type::INDEX, index.as_bytes(), &[]).await.unwrap();
     StoredImage { index: index.into_bytes(), platforms }
 }
 

@@ -1,0 +1,159 @@
+//! An image registry, or anything that stores content by digest and names it with tags.
+
+mod content;
+mod error;
+
+pub use content::{BlobReader, Checked, Content};
+pub use error::{Exchange, Fault, RegistryError};
+
+use async_trait::async_trait;
+
+use crate::format::oci::{Descriptor, MANIFEST_LIMIT};
+use crate::model::{Digest, Repository};
+
+/// A manifest or index exactly as stored. Never serialised again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// `Content-Type`, or the type the descriptor named.
+    pub media_type: String,
+    /// Digest of `bytes`, checked.
+    pub digest: Digest,
+    /// The stored bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// How a blob came to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It was there.
+    Already,
+    /// The host linked it from another of its repositories; no byte was sent.
+    Mounted,
+    /// It was sent.
+    Uploaded,
+}
+
+/// What came of storing a manifest.
+#[must_use = "a referrer may have to be listed"]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// Digest of the bytes, as computed here and confirmed by the store.
+    pub digest: Digest,
+    /// The tags that point to it now, of those that were asked for, in their order.
+    pub tags: Vec<String>,
+    /// The manifest has a `subject` and the store will not list it as its referrer; [`Registry::list_referrers`] does.
+    pub unlisted: Option<Unlisted>,
+}
+
+/// A referrer whose store has no referrers API (distribution-spec, "Pushing Manifests with Subject").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unlisted {
+    /// What it is attached to.
+    pub subject: Digest,
+    /// Describes it, with `artifactType` and every annotation of the manifest.
+    pub entry: Descriptor,
+}
+
+/// What a store is known to be able to do; `None` until an answer has shown it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Takes several tags with one manifest (`?tag=`, answered with `OCI-Tag`).
+    pub many_tags: Option<bool>,
+    /// Lists referrers itself (distribution-spec, "Listing Referrers").
+    pub referrers: Option<bool>,
+    /// Refuses a manifest when something it names is not stored.
+    pub checks_named: Option<bool>,
+    /// Links blobs of other repositories of the same host.
+    pub mounts: Option<bool>,
+}
+
+/// One repository of a registry. Everything read is checked against its digest before it is returned.
+#[async_trait(?Send)]
+pub trait Registry {
+    /// Host and path; `None` for a store on disk or in memory. Two repositories of one host can mount from each other.
+    fn repository(&self) -> Option<&Repository>;
+
+    /// What is known of the store so far. Asks nothing.
+    fn abilities(&self) -> Abilities;
+
+    /// The manifest under a digest, at most `limit` bytes; `None` when there is none. One request.
+    async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError>;
+
+    /// The manifest a tag points to, at most `limit` bytes; `None` when there is no such tag. One request.
+    async fn tagged(&self, tag: &str, limit: u64) -> Result<Option<Manifest>, RegistryError>;
+
+    /// Media type, digest and size of a stored manifest, without its bytes; `None` when there is none. One request.
+    async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError>;
+
+    /// The same of what a tag points to. Not checked: only bytes can be.
+    async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError>;
+
+    /// The digest a tag points to; `None` when there is no such tag.
+    async fn resolve(&self, tag: &str) -> Result<Option<Digest>, RegistryError> {
+        Ok(self.stat_tag(tag).await?.map(|found| found.digest))
+    }
+
+    /// Every tag, sorted; all pages of them.
+    async fn tags(&self) -> Result<Vec<String>, RegistryError>;
+
+    /// Whether a blob is stored.
+    async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError>;
+
+    /// The content of a blob. The reader fails instead of handing out the last bytes when digest or size are not those
+    /// of the descriptor ([`RegistryError::of_read`] brings the reason back).
+    async fn blob(&self, descriptor: &Descriptor) -> Result<Option<BlobReader>, RegistryError> {
+        self.blob_from(descriptor, 0).await
+    }
+
+    /// The content of a blob behind the first `offset` bytes. From 0 as [`Registry::blob`]; from elsewhere only the
+    /// size is checked, and who joins the pieces checks the digest.
+    async fn blob_from(
+        &self,
+        descriptor: &Descriptor,
+        offset: u64,
+    ) -> Result<Option<BlobReader>, RegistryError>;
+
+    /// Makes sure that a blob is stored. Sends nothing when it is there, or when the host can link it from `mount`,
+    /// another of its repositories. Content of another size or digest is refused and nothing is stored.
+    async fn put_blob(
+        &self,
+        content: &Content<'_>,
+        mount: Option<&Repository>,
+    ) -> Result<Stored, RegistryError>;
+
+    /// Stores a manifest. Everything it names must be there already; a `subject` need not.
+    ///
+    /// One request: without tags under its digest, with one tag under the tag, with several under its digest with all
+    /// tags. A store that does not know several tags takes the manifest and leaves them; [`Put::tags`] tells which point
+    /// to it now. A tag is `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above.
+    async fn put_manifest(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        tags: &[String],
+    ) -> Result<Put, RegistryError>;
+
+    /// Points a tag to a stored manifest whose bytes are not at hand. With the bytes use [`Registry::put_manifest`].
+    async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
+        let manifest = self.manifest(digest, MANIFEST_LIMIT).await?;
+        let manifest = manifest.ok_or(RegistryError::NotStored { digest: *digest })?;
+        let put = self.put_manifest(&manifest.media_type, &manifest.bytes, &[tag.to_owned()]).await?;
+        match put.unlisted {
+            Some(unlisted) => self.list_referrers(&[unlisted]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lists referrers where the store does not do it itself: in the index under the fallback tag `sha256-<hex>` of
+    /// each subject, which is read, merged, written and read back until every entry is in it. Several entries of one
+    /// subject cost no more than one. Where nothing is ever unlisted there is nothing to do.
+    async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError>;
+
+    /// Manifests whose `subject` is the digest, sorted by digest, each with its `artifactType` and annotations; with
+    /// `artifact_type` only those.
+    async fn referrers(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+    ) -> Result<Vec<Descriptor>, RegistryError>;
+}
