@@ -38,9 +38,9 @@ impl Purl {
         .map_err(|reason| InvalidPurl { found: shown(&format!("pkg:{kind}/{path}")), reason })
     }
 
-    /// A Go module; `(devel)` is no version.
-    pub fn golang(module: &str, version: &str) -> Result<Self, InvalidPurl> {
-        Self::new("golang", module, Some(version).filter(|version| *version != "(devel)"))
+    /// A Go module.
+    pub fn golang(module: &str, version: Option<&str>) -> Result<Self, InvalidPurl> {
+        Self::new("golang", module, version)
     }
 
     /// A crate.
@@ -275,9 +275,9 @@ mod tests {
 
     #[test]
     fn builds_the_types_of_a_release() {
-        let go = Purl::golang("github.com/Masterminds/semver/v3", "v3.2.1+incompatible").unwrap();
+        let go = Purl::golang("github.com/Masterminds/semver/v3", Some("v3.2.1+incompatible")).unwrap();
         assert_eq!(go.to_string(), "pkg:golang/github.com/masterminds/semver/v3@v3.2.1%2Bincompatible");
-        assert_eq!(Purl::golang("example.com/a", "(devel)").unwrap().to_string(), "pkg:golang/example.com/a");
+        assert_eq!(Purl::golang("example.com/a", None).unwrap().to_string(), "pkg:golang/example.com/a");
         assert_eq!(Purl::cargo("serde_json", "1.0.1").unwrap().to_string(), "pkg:cargo/serde_json@1.0.1");
         let repository: Repository = "ghcr.io/kyklos/kyklos".parse().unwrap();
         let digest = Digest::of(b"");

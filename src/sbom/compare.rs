@@ -1,6 +1,6 @@
 //! An SBOM against the executables it speaks of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,13 +40,13 @@ pub fn compare(
     let mut findings = own(&bom);
     if !executables.is_empty() {
         files(&bom, executables, &mut findings);
-        let mut expected = BTreeMap::new();
+        let mut expected = BTreeSet::new();
         let mut told = true;
         for (_, bytes) in executables {
             let found = observe(bytes, declared)?;
             told &= found.is_some();
             for component in found.into_iter().flat_map(|found| found.components) {
-                expected.insert(component.purl.to_string(), component.version);
+                expected.insert(component.purl.to_string());
             }
         }
         // An executable that does not tell what is in it can neither confirm nor refute what was declared for it.
@@ -104,15 +104,11 @@ fn files(bom: &Value, executables: &[(AssetName, Vec<u8>)], findings: &mut Vec<F
     }
 }
 
-fn against(
-    listed: &BTreeMap<String, String>,
-    expected: &BTreeMap<String, String>,
-    findings: &mut Vec<Finding>,
-) {
+fn against(listed: &BTreeSet<String>, expected: &BTreeSet<String>, findings: &mut Vec<Finding>) {
     let stem = |purl: &str| purl.rsplit_once('@').map_or(purl, |(stem, _)| stem).to_owned();
-    let extra: Vec<&String> = listed.keys().filter(|purl| !expected.contains_key(*purl)).collect();
+    let extra: Vec<&String> = listed.difference(expected).collect();
     let mut replaced = Vec::new();
-    for purl in expected.keys().filter(|purl| !listed.contains_key(*purl)) {
+    for purl in expected.difference(listed) {
         match extra.iter().find(|other| stem(other) == stem(purl) && !replaced.contains(*other)) {
             Some(other) => {
                 replaced.push(*other);

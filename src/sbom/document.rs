@@ -92,7 +92,7 @@ pub fn document(
             reference,
             kind: "library",
             name: component.name,
-            version: Some(component.version),
+            version: component.version,
             digest: None,
             properties,
         });
@@ -128,17 +128,11 @@ fn file(executable: &Executable<'_>, found: Option<&Found>) -> Node {
     }
 }
 
-/// The components of a document by package URL, with version and properties of executables: what [`super::compare`]
-/// holds against the bytes.
-pub(super) fn libraries(bom: &Value) -> BTreeMap<String, String> {
+/// The package URLs a document lists: what [`super::compare`] holds against the bytes.
+pub(super) fn libraries(bom: &Value) -> BTreeSet<String> {
     let components = bom["components"].as_array().into_iter().flatten();
     components
         .filter(|component| component["type"] == "library")
-        .filter_map(|component| {
-            Some((
-                component["purl"].as_str()?.to_owned(),
-                component["version"].as_str().unwrap_or_default().to_owned(),
-            ))
-        })
+        .filter_map(|component| component["purl"].as_str().map(str::to_owned))
         .collect()
 }

@@ -22,7 +22,7 @@ impl Cataloger for CargoAuditable {
                 purl: Purl::cargo(&package.name, &package.version)?,
                 properties: vec![("cargo:source".to_owned(), package.source)],
                 name: package.name,
-                version: package.version,
+                version: Some(package.version),
             };
             if package.root {
                 main = Some(component);

@@ -28,7 +28,7 @@ impl Cataloger for CargoLock {
                 purl: Purl::cargo(&package.name, &package.version)?,
                 properties: checksum.into_iter().collect(),
                 name: package.name,
-                version: package.version,
+                version: Some(package.version),
             });
         }
         Ok(Some(Found::new(self, Origin::Declared, None, components)))

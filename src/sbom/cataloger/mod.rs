@@ -51,8 +51,8 @@ pub struct Found {
 pub struct Component {
     /// The name.
     pub name: String,
-    /// The version.
-    pub version: String,
+    /// The version; `None` when what was linked is no version of it: the work tree of the build, or a local directory.
+    pub version: Option<String>,
     /// The package URL.
     pub purl: Purl,
     /// Facts such as the `h1:` checksum of a Go module, sorted.
