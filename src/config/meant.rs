@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::written::{WrittenConfig, WrittenImage};
+use super::lint::Lint;
+use super::written::{WrittenConfig, WrittenImage, WrittenNotes};
 use crate::diag::{Hint, Kind, Span};
 use crate::format::yaml::{self, YamlError};
 use crate::model::{AssetName, InvalidTag, Platform, Repository, TagPattern, is_image_tag};
@@ -23,6 +24,8 @@ pub struct Config {
     pub image: Image,
     /// Parts of the repository with releases of their own.
     pub packages: BTreeMap<String, Package>,
+    /// What is asked of commit messages.
+    pub lint: Lint,
     /// The policy file, when one is named.
     pub policy: Option<PathBuf>,
 }
@@ -79,6 +82,7 @@ impl Config {
             assets: Vec::new(),
             image: None,
             packages: BTreeMap::new(),
+            notes: WrittenNotes::default(),
             policy: None,
         };
         Self::mean(&written, &|key, value, reason| ConfigError::Value {
@@ -129,6 +133,8 @@ impl Config {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
+        let lint = Lint::mean(&written.notes.lint)
+            .map_err(|(value, reason)| refuse("notes.lint", &value, reason))?;
         Ok(Self {
             image: image(written.image.as_ref(), &name, refuse)?,
             name,
@@ -136,6 +142,7 @@ impl Config {
             binaries,
             assets,
             packages,
+            lint,
             policy,
         })
     }

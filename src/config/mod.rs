@@ -1,7 +1,9 @@
 //! Floor 1: `release.yaml`: as written, then as meant. Knows no gate.
 
+mod lint;
 mod meant;
 mod written;
 
+pub use lint::{Lint, LintRule, WrittenLint, WrittenSeverity};
 pub use meant::{Config, ConfigError, Image};
-pub use written::{WrittenConfig, WrittenImage};
+pub use written::{WrittenConfig, WrittenImage, WrittenNotes};

@@ -5,6 +5,7 @@
 
 mod entry;
 mod history;
+pub mod lint;
 mod ownership;
 mod people;
 mod relation;

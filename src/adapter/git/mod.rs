@@ -5,6 +5,7 @@ mod change;
 mod commit;
 mod error;
 mod history;
+mod range;
 mod tree;
 
 pub use change::{InvalidPattern, PathFilter};

@@ -1,6 +1,7 @@
 //! `notes`: changelog, release notes and the next version, from the history.
 
 mod generate;
+mod lint;
 mod next;
 mod parse;
 mod template;
@@ -28,6 +29,8 @@ pub(super) struct Args {
 enum Command {
     /// Write the changelog of one release, of what is not released, or of everything
     Generate(Box<generate::Args>),
+    /// Tell what is wrong with commit messages or the title of a pull request
+    Lint(lint::Args),
     /// Tell the next version
     Next(next::Args),
     /// Parse commit messages from standard input; one JSON line per message
@@ -39,6 +42,7 @@ enum Command {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     match &args.command {
         Command::Generate(args) => generate::run(context, args),
+        Command::Lint(args) => lint::run(context, args),
         Command::Next(args) => next::run(context, args),
         Command::Parse(args) => parse::run(context, args),
         Command::Template(args) => template::run(context, args),

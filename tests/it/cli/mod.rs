@@ -6,6 +6,7 @@ mod gate;
 mod git;
 mod image;
 mod init;
+mod lint;
 mod notes;
 mod publish;
 mod relations;
