@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::lint::Lint;
-use super::written::{WrittenConfig, WrittenImage, WrittenNotes};
+use super::notes::{Notes, WrittenNotes};
+use super::written::{WrittenConfig, WrittenImage};
 use crate::diag::{Hint, Kind, Span};
 use crate::format::yaml::{self, YamlError};
 use crate::model::{AssetName, InvalidTag, Platform, Repository, TagPattern, is_image_tag};
@@ -26,6 +27,8 @@ pub struct Config {
     pub packages: BTreeMap<String, Package>,
     /// What is asked of commit messages.
     pub lint: Lint,
+    /// How changelogs and release notes are written.
+    pub notes: Notes,
     /// The policy file, when one is named.
     pub policy: Option<PathBuf>,
 }
@@ -129,6 +132,7 @@ impl Config {
             }
             packages.insert(name.clone(), Package { paths: package.paths.clone(), tag });
         }
+        let notes = written.notes.mean(refuse)?;
         let policy = match &written.policy {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
@@ -143,6 +147,7 @@ impl Config {
             assets,
             packages,
             lint,
+            notes,
             policy,
         })
     }
@@ -182,7 +187,7 @@ fn image(
 }
 
 /// A relative path that stays inside.
-fn inside(path: &str) -> Option<PathBuf> {
+pub(super) fn inside(path: &str) -> Option<PathBuf> {
     let meant = Path::new(path);
     let stays = !path.is_empty()
         && meant.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));

@@ -2,8 +2,12 @@
 
 mod lint;
 mod meant;
+mod notes;
 mod written;
+
+use meant::inside;
 
 pub use lint::{Lint, LintRule, WrittenLint, WrittenSeverity};
 pub use meant::{Config, ConfigError, Image};
-pub use written::{WrittenConfig, WrittenImage, WrittenNotes};
+pub use notes::{Notes, NotesPreset, WrittenNotes};
+pub use written::{WrittenConfig, WrittenImage};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::lint::WrittenLint;
+use super::notes::WrittenNotes;
 
 /// What a release consists of. Everything but the name may be left out.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -54,13 +54,4 @@ pub struct WrittenImage {
     pub user: Option<String>,
     /// Tags that move forward with a stable release. Default: `latest`, `vMAJOR` and `vMAJOR.MINOR`.
     pub rolling: Option<Vec<String>>,
-}
-
-/// How notes are made, and what is asked of the messages they are made from.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WrittenNotes {
-    /// What `notes lint` asks of commit messages and pull request titles.
-    #[serde(default)]
-    pub lint: WrittenLint,
 }

@@ -4,6 +4,7 @@ mod generate;
 mod lint;
 mod next;
 mod parse;
+mod settings;
 mod template;
 
 pub(super) use next::next_version;
@@ -79,11 +80,13 @@ pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Resul
         Wanted { target: facts.commit, tag: known.as_ref(), prerelease: !facts.version.pre.is_empty() };
     let history = behind(project, tags, &wanted, Since::Policy)?;
     let share = history.shares(&[wanted], Since::Policy).pop().unwrap_or_default();
-    let mailmap = project.repository.mailmap();
+    let rules = settings::rules(project, settings::preset(&project.config.notes), facts.commit)?;
+    let person = settings::person(project);
     let recipe = Recipe {
         first_parent: false,
         squash: Squash::Breaking,
-        person: &mailmap,
+        person: &person,
+        rules: &rules,
         same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,

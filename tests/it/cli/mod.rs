@@ -8,5 +8,6 @@ mod image;
 mod init;
 mod lint;
 mod notes;
+mod notes_settings;
 mod publish;
 mod relations;
