@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::lint::Lint;
-use super::notes::{Notes, WrittenNotes};
 use super::written::{WrittenConfig, WrittenImage};
 use crate::diag::{Hint, Kind, Span};
 use crate::format::yaml::{self, YamlError};
@@ -25,10 +23,6 @@ pub struct Config {
     pub image: Image,
     /// Parts of the repository with releases of their own.
     pub packages: BTreeMap<String, Package>,
-    /// What is asked of commit messages.
-    pub lint: Lint,
-    /// How changelogs and release notes are written.
-    pub notes: Notes,
     /// The policy file, when one is named.
     pub policy: Option<PathBuf>,
 }
@@ -85,7 +79,6 @@ impl Config {
             assets: Vec::new(),
             image: None,
             packages: BTreeMap::new(),
-            notes: WrittenNotes::default(),
             policy: None,
         };
         Self::mean(&written, &|key, value, reason| ConfigError::Value {
@@ -132,13 +125,10 @@ impl Config {
             }
             packages.insert(name.clone(), Package { paths: package.paths.clone(), tag });
         }
-        let notes = written.notes.mean(refuse)?;
         let policy = match &written.policy {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
-        let lint = Lint::mean(&written.notes.lint)
-            .map_err(|(value, reason)| refuse("notes.lint", &value, reason))?;
         Ok(Self {
             image: image(written.image.as_ref(), &name, refuse)?,
             name,
@@ -146,8 +136,6 @@ impl Config {
             binaries,
             assets,
             packages,
-            lint,
-            notes,
             policy,
         })
     }
@@ -187,7 +175,7 @@ fn image(
 }
 
 /// A relative path that stays inside.
-pub(super) fn inside(path: &str) -> Option<PathBuf> {
+fn inside(path: &str) -> Option<PathBuf> {
     let meant = Path::new(path);
     let stays = !path.is_empty()
         && meant.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));

@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::layer::LayerError;
+use super::unpack::LayerError;
 use crate::diag::{Hint, Kind};
 use crate::format::oci::OciError;
 use crate::model::{Digest, Platform};

@@ -1,12 +1,10 @@
 //! One commit as a line of the notes.
 
-use std::sync::Arc;
-
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
 use crate::model::{Commit, CommitId, Person, Tag};
 
 /// What kind of change a line tells of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// New features.
     Added,
@@ -20,23 +18,11 @@ pub enum Section {
     Deprecated,
     /// Gone.
     Removed,
-    /// A section of the user, by its heading.
-    Named(Arc<str>),
 }
 
 impl Section {
-    /// The sections that are always there.
-    pub const USUAL: [Self; 6] =
-        [Self::Added, Self::Changed, Self::Fixed, Self::Security, Self::Deprecated, Self::Removed];
-
-    /// The section with a heading.
-    pub fn named(title: &str) -> Self {
-        let usual = Self::USUAL.into_iter().find(|section| section.title() == title);
-        usual.unwrap_or_else(|| Self::Named(title.into()))
-    }
-
     /// The heading.
-    pub fn title(&self) -> &str {
+    pub fn title(self) -> &'static str {
         match self {
             Self::Added => "Added",
             Self::Changed => "Changed",
@@ -44,7 +30,6 @@ impl Section {
             Self::Security => "Security",
             Self::Deprecated => "Deprecated",
             Self::Removed => "Removed",
-            Self::Named(title) => title,
         }
     }
 
@@ -63,7 +48,7 @@ impl Section {
 }
 
 /// Where a commit stands in the notes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// In a section.
     Listed(Section),
@@ -137,8 +122,6 @@ pub struct Entry {
     pub authors: Vec<Person>,
     /// What other commits make of it.
     pub status: Status,
-    /// The file that says it in other words than the commit.
-    pub overridden: Option<String>,
 }
 
 impl Entry {
@@ -165,7 +148,6 @@ impl Entry {
                 references,
                 authors: Vec::new(),
                 status: Status::Active,
-                overridden: None,
             });
         };
         let references: Vec<Reference> = message.references.iter().map(Reference::of).collect();
@@ -186,7 +168,6 @@ impl Entry {
             references,
             authors: Vec::new(),
             status: Status::Active,
-            overridden: None,
         })
     }
 

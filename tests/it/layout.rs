@@ -8,13 +8,18 @@ use kyklos_release::adapter::oci::Layout;
 use kyklos_release::diag::Severity;
 use kyklos_release::format::oci::{Descriptor, ImageIndex, MANIFEST_LIMIT, PlatformFields, media_type};
 use kyklos_release::image::{
-    Assembled, Contents, ImageError, LayerLimits, Settings, assemble, check, move_tags, referrer,
+    Assembled, Contents, Expectations, ImageError, ImageFacts, Settings, assemble, check, fetch, move_tags,
+    referrer,
 };
 use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+async fn look(layout: &Layout, digest: &Digest) -> Result<ImageFacts, ImageError> {
+    check(layout, fetch(layout, digest).await?, &Expectations::default()).await
 }
 
 /// Content that is announced with this digest and size.
@@ -101,16 +106,16 @@ fn one_flipped_or_lost_byte_in_any_blob_is_found() {
             damaged[offset] ^= 1;
             for damaged in [damaged, bytes[..offset].to_vec(), [&bytes[..], b"x"].concat()] {
                 std::fs::write(&path, damaged).unwrap();
-                let found = wait(check(&layout, &image.index.digest, LayerLimits::default()));
+                let found = wait(look(&layout, &image.index.digest));
                 assert!(found.is_err() || !found.unwrap().complete, "{}", path.display());
             }
         }
         std::fs::remove_file(&path).unwrap();
-        let found = wait(check(&layout, &image.index.digest, LayerLimits::default()));
+        let found = wait(look(&layout, &image.index.digest));
         assert!(found.is_err() || !found.unwrap().complete, "{}", path.display());
         std::fs::write(&path, bytes).unwrap();
     }
-    assert!(wait(check(&layout, &image.index.digest, LayerLimits::default())).unwrap().complete);
+    assert!(wait(look(&layout, &image.index.digest)).unwrap().complete);
 }
 
 #[test]
@@ -370,7 +375,7 @@ fn an_index_that_lies_about_a_platform_or_hides_damage_is_not_sound() {
     let bytes = serde_json::to_vec(&index).unwrap();
     let digest = wait(layout.put_manifest(media_type::INDEX, &bytes, &[])).unwrap().digest;
     let codes = || {
-        let facts = wait(check(&layout, &digest, LayerLimits::default())).unwrap();
+        let facts = wait(look(&layout, &digest)).unwrap();
         let errors = facts.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
         (facts.complete, errors.map(|problem| problem.code).collect::<Vec<_>>().join(" "))
     };

@@ -105,7 +105,7 @@ impl Repository {
         if self.is_shallow() { Err(GitError::Shallow) } else { Ok(()) }
     }
 
-    pub(super) fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
+    fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
         let found = oid(id);
         let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
         commit::read(id, object.data())

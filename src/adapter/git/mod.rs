@@ -5,7 +5,6 @@ mod change;
 mod commit;
 mod error;
 mod history;
-mod range;
 mod tree;
 
 pub use change::{InvalidPattern, PathFilter};

@@ -12,9 +12,10 @@ use super::error::CliError;
 use super::{Format, Reply};
 use crate::adapter::oci::Layout;
 use crate::diag::Hint as _;
+use crate::format::oci::MANIFEST_LIMIT;
 use crate::image::ImageError;
 use crate::model::{Digest, Inside, Target};
-use crate::port::{Registry, RegistryError};
+use crate::port::{Manifest, Registry, RegistryError};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,9 +28,9 @@ enum ImageCommand {
     /// Make a reproducible multi-platform image from static binaries
     Assemble(assemble::Args),
     /// Show digest, platforms, sizes and what is attached
-    Inspect(inspect::Args),
+    Inspect(Box<inspect::Args>),
     /// Read every byte of an image and tell what is wrong with it
-    Check(check::Args),
+    Check(Box<check::Args>),
     /// Point tags to an image
     Tag(tag::Args),
 }
@@ -57,6 +58,19 @@ enum Meant {
 }
 
 impl Opened {
+    /// The index or manifest that is meant. One request.
+    async fn manifest(&self) -> Result<Manifest, CliError> {
+        let found = match &self.meant {
+            Meant::Digest(digest) => self.registry.manifest(digest, MANIFEST_LIMIT).await?,
+            Meant::Tag(tag) => self.registry.tagged(tag, MANIFEST_LIMIT).await?,
+        };
+        let what = match &self.meant {
+            Meant::Digest(digest) => digest.to_string(),
+            Meant::Tag(tag) => format!("the tag {tag} of {}", self.target),
+        };
+        found.ok_or_else(|| ImageError::NotFound { what }.into())
+    }
+
     /// The digest that is meant.
     async fn digest(&self) -> Result<Digest, CliError> {
         match &self.meant {

@@ -135,10 +135,7 @@ fn dirty(context: &Context, project: &Project, allowed: bool) -> Result<(), CliE
     Err(CliError::new(
         Kind::Usage,
         "rehearse-dirty",
-        match changed.len() {
-            1 => "a tracked file differs from the commit".to_owned(),
-            several => format!("{several} tracked files differ from the commit"),
-        },
+        format!("{} tracked files differ from the commit", changed.len()),
     )
     .fact("found", shown)
     .hinted("commit or stash them, or add --allow-dirty"))

@@ -3,6 +3,9 @@
 //! What was read is kept as bytes beside the parsed view and never serialised again, so fields unknown here survive.
 //! The types serialise in a fixed key order for documents that are made here.
 
+pub mod annotation;
+pub mod media_type;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -20,60 +23,6 @@ pub const DESCRIPTOR_LIMIT: usize = 4096;
 
 /// Deepest nesting of arrays and objects in a document.
 pub const DEPTH_LIMIT: usize = 32;
-
-/// Media types (image-spec, "OCI Image Media Types"; Docker "Image Manifest Version 2, Schema 2").
-pub mod media_type {
-    /// Image index.
-    pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    /// Image manifest.
-    pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    /// Image config.
-    pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-    /// The two bytes `{}` where a config or layer is required and there is none.
-    pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-    /// Layer, tar.
-    pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-    /// Layer, tar and gzip.
-    pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-    /// Docker's manifest list.
-    pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-    /// Docker's image manifest.
-    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    /// Docker's layer, tar and gzip.
-    pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-
-    /// Whether documents of this type list manifests.
-    pub fn is_index(media_type: &str) -> bool {
-        matches!(media_type, INDEX | DOCKER_INDEX)
-    }
-
-    /// Whether documents of this type list layers.
-    pub fn is_manifest(media_type: &str) -> bool {
-        matches!(media_type, MANIFEST | DOCKER_MANIFEST)
-    }
-}
-
-/// Annotation keys (image-spec, "Pre-Defined Annotation Keys").
-pub mod annotation {
-    /// The tag of an entry of an image layout's `index.json`.
-    pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
-    /// RFC 3339 time of the build.
-    pub const CREATED: &str = "org.opencontainers.image.created";
-    /// Human-readable name.
-    pub const TITLE: &str = "org.opencontainers.image.title";
-    /// URL of the source code.
-    pub const SOURCE: &str = "org.opencontainers.image.source";
-    /// Commit of the source code.
-    pub const REVISION: &str = "org.opencontainers.image.revision";
-    /// Version of the packaged software.
-    pub const VERSION: &str = "org.opencontainers.image.version";
-    /// Reference of the base image.
-    pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
-    /// Digest of the base image.
-    pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
-    /// What an index entry that is no image is, in the words of BuildKit.
-    pub const DOCKER_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
-}
 
 /// A reference to content (image-spec, "Content Descriptors").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +60,8 @@ impl Descriptor {
 
     /// The platform of a runnable image; `None` for attestations and other entries that nobody runs.
     pub fn runnable(&self) -> Option<Platform> {
-        if self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.artifact_type.is_some() {
+        let other = self.artifact_type.as_deref().is_some_and(|kind| !media_type::is_config(kind));
+        if other || self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) {
             return None;
         }
         self.platform.as_ref()?.platform().filter(|platform| platform.os() != "unknown")
@@ -353,9 +303,15 @@ pub struct Execution {
     /// `UID[:GID]` or names; empty means root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// `NAME=VALUE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<Vec<String>>,
     /// The program and its first arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Vec<String>>,
+    /// More arguments, or the program where there is no entrypoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmd: Option<Vec<String>>,
     /// The directory it starts in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
