@@ -1,5 +1,6 @@
 //! The command line as a contract.
 
+mod attribution;
 mod checksums;
 mod frame;
 mod gate;
