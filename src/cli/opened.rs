@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::archive;
 use super::context::Context;
 use super::error::CliError;
+use super::project::Project;
 use crate::adapter::dir_forge::DirForge;
 use crate::adapter::fs::{self, Directory, Scratch};
 use crate::adapter::oci::Layout;
 use crate::diag::Kind;
 use crate::format::release_manifest::{self, MAX_BODY_BYTES, MAX_BYTES};
-use crate::model::{AssetName, ReleaseManifest, Rid, Tag};
+use crate::model::{AssetName, Digest, ReleaseManifest, Rid, Tag};
+use crate::plan::{MAX_ASSET_BYTES, plan};
 use crate::port::{Files as _, FilesError, Forge as _, Registry};
 use crate::publish::{Job, Marker, World};
 
@@ -58,7 +61,8 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Finds the manifest: in dist, else in the draft or the release of the tag. `None`: there is neither.
+    /// Finds the manifest: in dist, else in the draft or the release of the tag, else from the repository at the tag and
+    /// the files of dist. `None`: nothing is staged and no dist was named.
     pub(super) async fn find(context: &Context, args: &ReleaseArgs) -> Result<Option<Self>, CliError> {
         let ForgeName::Dir(forge) = &args.forge;
         let root = context.path(forge);
@@ -66,9 +70,13 @@ impl Opened {
         let layout = fs::exists(&registry).then(|| Layout::open(registry)).transpose()?;
         let forge = DirForge::new(root);
         let dist = args.dist.as_ref().map(|dist| Directory::new(context.path(dist)));
-        let found = match &dist {
-            Some(dist) => Some((planned(dist, &args.tag)?, None)),
+        let found = match dist.as_ref().map(planned).transpose()?.flatten() {
+            Some(bytes) => Some((bytes, None)),
             None => staged(&forge, &args.tag).await?,
+        };
+        let found = match (found, &dist) {
+            (None, Some(dist)) => Some((from_repository(context, dist, &args.tag)?, None)),
+            (found, _) => found,
         };
         let Some((bytes, release)) = found else { return Ok(None) };
         let (manifest, rid) = release_manifest::decode(&bytes)?;
@@ -102,14 +110,10 @@ impl Opened {
 
     /// Like [`Opened::find`], for commands that cannot do without.
     pub(super) async fn open(context: &Context, args: &ReleaseArgs) -> Result<Self, CliError> {
-        Self::find(context, args).await?.ok_or_else(|| {
-            CliError::new(
-                Kind::Undecided,
-                "publish-no-manifest",
-                format!("nothing of {} is staged", args.tag),
-            )
-            .hinted(format!("run `kyklos-release publish {} --dist DIR` with the planned files", args.tag))
-        })
+        match Self::find(context, args).await? {
+            Some(opened) => Ok(opened),
+            None => Err(nothing_staged(context, &args.tag)?),
+        }
     }
 
     /// Where it goes.
@@ -172,16 +176,50 @@ impl Opened {
     }
 }
 
-fn planned(dist: &Directory, tag: &Tag) -> Result<Vec<u8>, CliError> {
+/// The manifest in dist; `None` when it was not planned.
+fn planned(dist: &Directory) -> Result<Option<Vec<u8>>, CliError> {
     match dist.read(Path::new(ReleaseManifest::ASSET), MAX_BYTES) {
-        Err(FilesError::Missing { path }) => Err(CliError::new(
-            Kind::Usage,
-            "publish-not-planned",
-            format!("{} is not planned", path.display()),
-        )
-        .hinted(format!("run `kyklos-release plan {tag} --dist {}` first", dist.root().display()))),
-        other => Ok(other?),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(FilesError::Missing { .. }) if fs::exists(dist.root()) => Ok(None),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// The manifest that `plan` would write into dist. Nothing is written.
+fn from_repository(context: &Context, dist: &Directory, tag: &Tag) -> Result<Vec<u8>, CliError> {
+    let place = dist.root().display();
+    let project = Project::open(context).map_err(|error| {
+        error.hinted(format!(
+            "{place} is not planned: `kyklos-release plan {tag} --dist {place}` does that, in the repository"
+        ))
+    })?;
+    Ok(plan(&project.facts(tag)?, dist)?.bytes)
+}
+
+/// Neither dist nor forge knows the release. The repository at the tag still tells what it would consist of: the names,
+/// and the digests of what a commit alone decides.
+fn nothing_staged(context: &Context, tag: &Tag) -> Result<CliError, CliError> {
+    let message = format!("nothing of {tag} is staged");
+    let mut error = CliError::new(Kind::Undecided, "publish-no-manifest", message)
+        .hinted(format!("run `kyklos-release publish {tag} --dist DIR` with the planned files"));
+    // Without a repository there is only less to tell.
+    let Ok(project) = Project::open(context) else { return Ok(error) };
+    let facts = project.facts(tag)?;
+    let prefix = format!("{}-{}", facts.name, facts.tag.file_part());
+    let archive = archive::archive(&project.repository, facts.commit, facts.created, &prefix)?;
+    error = error.fact("missing", format!("{prefix}.tar.gz {}", Digest::of(&archive)));
+    for (name, path) in &project.config.assets {
+        let path = path.display().to_string();
+        let missing = match project.repository.read_file(facts.commit, &path, MAX_ASSET_BYTES)? {
+            Some(bytes) => format!("{name} {}", Digest::of(&bytes)),
+            None => name.to_string(),
+        };
+        error = error.fact("missing", missing);
+    }
+    for platform in project.config.binaries.keys() {
+        error = error.fact("missing", format!("{}-{}", facts.name, platform.file_part()));
+    }
+    Ok(error)
 }
 
 /// The manifest in a release of ours, with the text of that release.
@@ -200,7 +238,7 @@ async fn staged(forge: &DirForge, tag: &Tag) -> Result<Option<(Vec<u8>, Option<S
             .take(MAX_BYTES + 1)
             .read_to_end(&mut bytes)
             .map_err(|source| FilesError::io("read", Path::new(name.as_str()), source))?;
-        if crate::model::Digest::of(&bytes) == marker.rid.0 {
+        if Digest::of(&bytes) == marker.rid.0 {
             return Ok(Some((bytes, Some(release.body))));
         }
     }

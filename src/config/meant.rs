@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::lint::Lint;
+use super::notes::{Notes, WrittenNotes};
 use super::written::{WrittenConfig, WrittenImage};
 use crate::diag::{Hint, Kind, Span};
 use crate::format::yaml::{self, YamlError};
@@ -23,6 +25,10 @@ pub struct Config {
     pub image: Image,
     /// Parts of the repository with releases of their own.
     pub packages: BTreeMap<String, Package>,
+    /// What is asked of commit messages.
+    pub lint: Lint,
+    /// How changelogs and release notes are written.
+    pub notes: Notes,
     /// The policy file, when one is named.
     pub policy: Option<PathBuf>,
 }
@@ -79,6 +85,7 @@ impl Config {
             assets: Vec::new(),
             image: None,
             packages: BTreeMap::new(),
+            notes: WrittenNotes::default(),
             policy: None,
         };
         Self::mean(&written, &|key, value, reason| ConfigError::Value {
@@ -125,10 +132,13 @@ impl Config {
             }
             packages.insert(name.clone(), Package { paths: package.paths.clone(), tag });
         }
+        let notes = written.notes.mean(refuse)?;
         let policy = match &written.policy {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
+        let lint = Lint::mean(&written.notes.lint)
+            .map_err(|(value, reason)| refuse("notes.lint", &value, reason))?;
         Ok(Self {
             image: image(written.image.as_ref(), &name, refuse)?,
             name,
@@ -136,6 +146,8 @@ impl Config {
             binaries,
             assets,
             packages,
+            lint,
+            notes,
             policy,
         })
     }
@@ -175,7 +187,7 @@ fn image(
 }
 
 /// A relative path that stays inside.
-fn inside(path: &str) -> Option<PathBuf> {
+pub(super) fn inside(path: &str) -> Option<PathBuf> {
     let meant = Path::new(path);
     let stays = !path.is_empty()
         && meant.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));

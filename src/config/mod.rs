@@ -1,7 +1,13 @@
 //! Floor 1: `release.yaml`: as written, then as meant. Knows no gate.
 
+mod lint;
 mod meant;
+mod notes;
 mod written;
 
+use meant::inside;
+
+pub use lint::{Lint, LintRule, WrittenLint, WrittenSeverity};
 pub use meant::{Config, ConfigError, Image};
+pub use notes::{Notes, NotesPreset, WrittenNotes};
 pub use written::{WrittenConfig, WrittenImage};

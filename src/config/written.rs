@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::notes::WrittenNotes;
+
 /// What a release consists of. Everything but the name may be left out.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub struct WrittenConfig {
     /// Parts of the repository with releases of their own, for `notes generate --package`.
     #[serde(default)]
     pub packages: BTreeMap<String, WrittenPackage>,
+    /// How notes are made, and what is asked of the messages they are made from.
+    #[serde(default)]
+    pub notes: WrittenNotes,
     /// The policy file. Default: `policies/release.yaml` when it exists.
     pub policy: Option<String>,
 }

@@ -1,10 +1,12 @@
 //! One commit as a line of the notes.
 
+use std::sync::Arc;
+
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
 use crate::model::{Commit, CommitId, Person, Tag};
 
 /// What kind of change a line tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
     /// New features.
     Added,
@@ -18,11 +20,23 @@ pub enum Section {
     Deprecated,
     /// Gone.
     Removed,
+    /// A section of the user, by its heading.
+    Named(Arc<str>),
 }
 
 impl Section {
+    /// The sections that are always there.
+    pub const USUAL: [Self; 6] =
+        [Self::Added, Self::Changed, Self::Fixed, Self::Security, Self::Deprecated, Self::Removed];
+
+    /// The section with a heading.
+    pub fn named(title: &str) -> Self {
+        let usual = Self::USUAL.into_iter().find(|section| section.title() == title);
+        usual.unwrap_or_else(|| Self::Named(title.into()))
+    }
+
     /// The heading.
-    pub fn title(self) -> &'static str {
+    pub fn title(&self) -> &str {
         match self {
             Self::Added => "Added",
             Self::Changed => "Changed",
@@ -30,6 +44,7 @@ impl Section {
             Self::Security => "Security",
             Self::Deprecated => "Deprecated",
             Self::Removed => "Removed",
+            Self::Named(title) => title,
         }
     }
 
@@ -48,7 +63,7 @@ impl Section {
 }
 
 /// Where a commit stands in the notes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In a section.
     Listed(Section),
@@ -122,6 +137,8 @@ pub struct Entry {
     pub authors: Vec<Person>,
     /// What other commits make of it.
     pub status: Status,
+    /// The file that says it in other words than the commit.
+    pub overridden: Option<String>,
 }
 
 impl Entry {
@@ -148,6 +165,7 @@ impl Entry {
                 references,
                 authors: Vec::new(),
                 status: Status::Active,
+                overridden: None,
             });
         };
         let references: Vec<Reference> = message.references.iter().map(Reference::of).collect();
@@ -168,6 +186,7 @@ impl Entry {
             references,
             authors: Vec::new(),
             status: Status::Active,
+            overridden: None,
         })
     }
 

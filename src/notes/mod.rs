@@ -5,20 +5,25 @@
 
 mod entry;
 mod history;
+pub mod lint;
+mod overrides;
 mod ownership;
 mod people;
 mod relation;
 mod release;
 mod render;
+mod rules;
 mod template;
 mod version;
 
 pub use entry::{Entry, Place, Reference, Section, Status};
 pub use history::{History, Share, Since, Wanted};
+pub use overrides::{CHANGES, MAX_OVERRIDE, OverrideError, Overrides};
 pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
 pub use relation::SameChange;
 pub use release::{Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
+pub use rules::Rules;
 pub use template::BUILT_IN;
 pub use version::{Bump, Next, NextError, next};

@@ -9,8 +9,9 @@ use super::entry::{Entry, Place, Section, Status, authors};
 use super::history::{History, Share, Wanted};
 use super::people::{self, Contributor};
 use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
+use super::rules::{Rules, Telling};
 use crate::format::conventional;
-use crate::model::{Commit, CommitId, Person, Tag, TagFacts};
+use crate::model::{Commit, CommitId, Origin, Person, Tag, TagFacts};
 
 /// What a release brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub struct ReleaseNotes {
     pub target: CommitId,
     /// The release before.
     pub previous: Option<Tag>,
+    /// The version of the release before.
+    pub previous_version: Option<Version>,
+    /// Other release tags of the same commit.
+    pub aliases: Vec<Tag>,
     /// `YYYY-MM-DD` of the tag.
     pub date: Option<String>,
     /// Every commit it owns, newest first.
@@ -35,8 +40,22 @@ pub struct ReleaseNotes {
     pub hidden: usize,
     /// Commits whose message has no type.
     pub unconventional: usize,
+    /// Commits that somebody asked not to tell.
+    pub skipped: usize,
+    /// Commits taken back within the release, and those that take them back, newest first.
+    pub cancelled: Vec<CommitId>,
+    /// Commits that say again what an older one of the release says, and that one.
+    pub copies: Vec<(CommitId, CommitId)>,
     /// Who contributed, sorted by name.
     pub contributors: Vec<Contributor>,
+}
+
+impl ReleaseNotes {
+    /// The page with everything since the release before; up to the branch for what is not released.
+    pub fn compare_url(&self, origin: Option<&Origin>) -> Option<String> {
+        let to = self.tag.as_ref().map_or("HEAD", |tag| tag.as_str());
+        Some(origin?.compare(self.previous.as_ref()?.as_str(), to))
+    }
 }
 
 /// What becomes of the bullets in the body of a squashed commit.
@@ -60,6 +79,8 @@ pub struct Recipe<'a> {
     pub same_change: &'a SameChange<'a>,
     /// When a release was tagged.
     pub time: &'a dyn Fn(&TagFacts) -> Option<Timestamp>,
+    /// Where lines stand, and which are not told.
+    pub rules: &'a Rules,
     /// Which commits count; the others are not owned.
     pub counts: &'a dyn Fn(&Commit) -> bool,
     /// The first commit of a person in the whole history.
@@ -90,12 +111,13 @@ pub fn release(
     // Merges and reverts are read from everything; a path does not change who took back what.
     let relations = relations(&share.commits, recipe.same_change);
     let mut lines = Lines::default();
+    let mut telling = Telling::new(recipe.rules);
     let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
     for commit in &owned {
         if commit.parents.len() < 2 {
             people.push((commit.id, authors(commit).iter().map(recipe.person).collect()));
         }
-        for mut entry in entries(commit, recipe, &relations) {
+        for mut entry in telling.told(commit, entries(commit, recipe, &relations)) {
             entry.authors = entry.authors.iter().map(recipe.person).collect();
             if let Some(target) = relations.reverts.get(&commit.id) {
                 entry.status =
@@ -120,17 +142,36 @@ pub fn release(
         version: version.cloned(),
         target: wanted.target,
         previous: share.previous.map(|tag| tag.tag.clone()),
+        previous_version: share.previous.map(|tag| tag.version.clone()),
+        aliases: aliases(history, wanted),
         date: wanted
             .tag
             .and_then(tagged)
             .map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
         commits: owned.iter().map(|commit| commit.id).collect(),
-        sections: lines.sections.into_iter().collect(),
+        sections: recipe.rules.ordered(lines.sections),
         breaking: lines.breaking,
         hidden: lines.hidden,
         unconventional: lines.unconventional,
+        skipped: telling.skipped(),
+        cancelled: owned
+            .iter()
+            .map(|commit| commit.id)
+            .filter(|id| relations.cancelled.contains(id))
+            .collect(),
+        copies: owned
+            .iter()
+            .filter_map(|commit| Some((commit.id, *relations.duplicates.get(&commit.id)?)))
+            .collect(),
         contributors,
     }
+}
+
+/// The other release tags of the commit of a release, lowest version first.
+fn aliases(history: &History, wanted: &Wanted<'_>) -> Vec<Tag> {
+    let Some(own) = wanted.tag else { return Vec::new() };
+    let others = history.tags().iter().filter(|tag| tag.commit == own.commit && tag.tag != own.tag);
+    others.map(|tag| tag.tag.clone()).collect()
 }
 
 /// Lines while they are sorted into sections.
@@ -149,7 +190,7 @@ impl Lines {
             self.breaking.push(entry.clone());
         }
         match entry.place {
-            Place::Listed(section) => self.sections.entry(section).or_default().push(entry),
+            Place::Listed(ref section) => self.sections.entry(section.clone()).or_default().push(entry),
             Place::Hidden => self.hidden += 1,
         }
     }

@@ -36,7 +36,7 @@ impl Preset {
     }
 
     /// The sections in their order.
-    fn order(self) -> [Section; 6] {
+    pub fn sections(self) -> [Section; 6] {
         use Section::{Added, Changed, Deprecated, Fixed, Removed, Security};
         match self {
             Self::Kyklos | Self::Github => [Added, Changed, Fixed, Security, Deprecated, Removed],
@@ -210,15 +210,8 @@ impl Writer {
     }
 
     fn view<'a>(&self, notes: &'a ReleaseNotes, left_out: usize) -> View<'a> {
-        let mut sections: Vec<&(Section, Vec<Entry>)> = notes.sections.iter().collect();
-        let order = self.preset.order();
-        sections.sort_by_key(|(section, _)| order.iter().position(|known| known == section));
         let version = notes.version.as_ref().map(ToString::to_string);
         let title = version.clone().unwrap_or_else(|| "Unreleased".to_owned());
-        let compare = || {
-            let (from, to) = (notes.previous.as_ref()?, notes.tag.as_ref()?);
-            Some(self.origin.as_ref()?.compare(from.as_str(), to.as_str()))
-        };
         View {
             heading: match &notes.date {
                 Some(date) => format!("{title} - {date}"),
@@ -230,10 +223,11 @@ impl Writer {
             target_sha: notes.target.to_string(),
             previous_tag: notes.previous.as_ref().map(|tag| tag.as_str()),
             date: notes.date.as_deref(),
-            compare_url: compare(),
+            compare_url: notes.compare_url(self.origin.as_ref()),
             any: !notes.sections.is_empty() || !notes.breaking.is_empty(),
-            sections: sections
-                .into_iter()
+            sections: notes
+                .sections
+                .iter()
                 .map(|(section, entries)| SectionView {
                     title: section.title(),
                     entries: entries.iter().map(|entry| LineView::of(entry, &entry.description)).collect(),
@@ -276,7 +270,8 @@ fn fit(
     }
     let mut notes = notes.clone();
     notes.contributors.clear();
-    let weight = |section: Section| match section {
+    let weight = |section: &Section| match section {
+        Section::Named(_) => -1,
         Section::Changed => 0,
         Section::Removed => 1,
         Section::Deprecated => 2,
@@ -288,12 +283,8 @@ fn fit(
         notes.sections.iter().map(|(_, entries)| entries.len()).sum::<usize>() + notes.breaking.len();
     let without = |count: usize| {
         let mut short = notes.clone();
-        let mut order: Vec<(i32, Option<usize>)> = short
-            .sections
-            .iter()
-            .enumerate()
-            .map(|(at, (section, _))| (weight(*section), Some(at)))
-            .collect();
+        let mut order: Vec<(i32, Option<usize>)> =
+            short.sections.iter().enumerate().map(|(at, (section, _))| (weight(section), Some(at))).collect();
         order.push((5, None));
         order.sort_by_key(|(weight, _)| *weight);
         let mut left = count;
@@ -343,7 +334,7 @@ struct View<'a> {
 
 #[derive(Serialize)]
 struct SectionView<'a> {
-    title: &'static str,
+    title: &'a str,
     entries: Vec<LineView<'a>>,
 }
 

@@ -1,4 +1,6 @@
 //! Floor 5: values of the floors below as text, JSON, Markdown. The frozen wire types live in [`json`].
 
+pub mod github;
 pub mod json;
+pub mod sarif;
 pub mod text;

@@ -151,7 +151,7 @@ impl Repository {
         if ends.is_empty() { Ok(None) } else { Err(GitError::Shallow) }
     }
 
-    fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
+    pub(super) fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
         let found = oid(id);
         let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
         commit::read(id, object.data())

@@ -6,6 +6,7 @@ mod commit;
 mod error;
 mod history;
 mod partial;
+mod range;
 mod shallow;
 mod tree;
 

@@ -62,6 +62,35 @@ impl Repository {
         self.blob(entry.id(), path, limit).map(Some)
     }
 
+    /// The regular files directly in a directory of a commit, with their paths, sorted; none when there is no such
+    /// directory.
+    pub fn files_in(
+        &self,
+        commit: CommitId,
+        directory: &str,
+        limit: u64,
+    ) -> Result<Vec<(String, Vec<u8>)>, GitError> {
+        let top = self.tree_of(commit)?;
+        let top = self.inner.find_tree(top).map_err(|error| self.object_error(top, error))?;
+        let entry = match top.get_path(Path::new(directory)) {
+            Ok(entry) if entry.kind() == Some(ObjectType::Tree) => entry,
+            Ok(_) => return Ok(Vec::new()),
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(GitError::read("read a tree", error)),
+        };
+        let tree = self.inner.find_tree(entry.id()).map_err(|error| self.object_error(entry.id(), error))?;
+        let mut files = Vec::new();
+        for entry in tree.iter() {
+            if entry.kind() == Some(ObjectType::Blob) && entry.filemode() != 0o120_000 {
+                let path = format!("{directory}/{}", String::from_utf8_lossy(entry.name_bytes()));
+                let bytes = self.blob(entry.id(), &path, limit)?;
+                files.push((path, bytes));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     /// The bytes of a file that [`Repository::files`] told.
     pub fn read_blob(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
         let id = Oid::from_str(&file.blob).map_err(|error| GitError::read("read an object", error))?;

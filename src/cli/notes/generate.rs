@@ -8,7 +8,7 @@ use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::template::MAX_TEMPLATE;
-use super::{behind, whole};
+use super::{behind, settings, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Tag, TagFacts, TagPattern};
@@ -62,9 +62,9 @@ pub(super) struct Args {
     /// What becomes of the bullets in the body of a squashed commit
     #[arg(long, value_enum, default_value_t = SquashArg::Breaking)]
     squash: SquashArg,
-    /// Sections, headings and their order
-    #[arg(long, value_enum, default_value_t = Preset::Kyklos)]
-    preset: Preset,
+    /// Sections, headings and their order [default: that of release.yaml, else kyklos]
+    #[arg(long, value_enum)]
+    preset: Option<Preset>,
     /// A handlebars template in place of the one of the preset
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
@@ -88,9 +88,19 @@ enum Asked {
     All { head: CommitId },
 }
 
+impl Asked {
+    /// The newest commit that is told about.
+    fn target(&self) -> CommitId {
+        match self {
+            Self::One { target, .. } | Self::Range { to: target, .. } | Self::All { head: target } => *target,
+        }
+    }
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Markdown, Format::Json])?;
     let project = Project::open(context)?;
+    let preset = args.preset.unwrap_or_else(|| settings::preset(&project.config.notes));
     let (pattern, mut include) = match &args.package {
         Some(name) => package(&project, name)?,
         None => (project.config.tag.clone(), Vec::new()),
@@ -103,11 +113,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let asked = asked(&project, args, &pattern, &tags)?;
     let history = match &asked {
         // Who contributed for the first time is known when everything was read.
-        Asked::One { target, tag } if args.preset != Preset::Github => {
+        Asked::One { target, tag } if preset != Preset::Github => {
             let wanted = one(*target, tag.as_ref());
             behind(&project, tags, &wanted, since)?
         }
-        Asked::Range { from, to } if args.preset != Preset::Github => {
+        Asked::Range { from, to } if preset != Preset::Github => {
             let wanted = Wanted::unreleased(*to);
             behind(&project, tags, &wanted, Since::Commit(*from))?
         }
@@ -115,9 +125,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             whole(&project, tags, *target)?
         }
     };
-    let complete = matches!(asked, Asked::All { .. }) || args.preset == Preset::Github;
-    let mailmap = project.repository.mailmap();
-    let first = complete.then(|| first_commits(&history, &mailmap));
+    let complete = matches!(asked, Asked::All { .. }) || preset == Preset::Github;
+    let person = settings::person(&project);
+    let rules = settings::rules(&project, preset, asked.target())?;
+    let first = complete.then(|| first_commits(&history, &person));
     let failed = std::cell::RefCell::new(None::<GitError>);
     let counts = |commit: &Commit| {
         filter.is_empty()
@@ -132,14 +143,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             SquashArg::Breaking => Squash::Breaking,
             SquashArg::All => Squash::All,
         },
-        person: &mailmap,
+        person: &person,
+        rules: &rules,
         same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
         first: first.as_ref(),
     };
     let origin = project.repository.origin();
-    let mut writer = Writer::new(args.preset, origin.clone())?;
+    let mut writer = Writer::new(preset, origin.clone())?;
     if let Some(path) = &args.template {
         let text = String::from_utf8_lossy(&context.read(path, MAX_TEMPLATE)?).into_owned();
         writer = writer.with_template(&text)?;

@@ -1,8 +1,10 @@
 //! `notes`: changelog, release notes and the next version, from the history.
 
 mod generate;
+mod lint;
 mod next;
 mod parse;
+mod settings;
 mod template;
 
 pub(super) use next::next_version;
@@ -28,6 +30,8 @@ pub(super) struct Args {
 enum Command {
     /// Write the changelog of one release, of what is not released, or of everything
     Generate(Box<generate::Args>),
+    /// Tell what is wrong with commit messages or the title of a pull request
+    Lint(lint::Args),
     /// Tell the next version
     Next(next::Args),
     /// Parse commit messages from standard input; one JSON line per message
@@ -39,6 +43,7 @@ enum Command {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     match &args.command {
         Command::Generate(args) => generate::run(context, args),
+        Command::Lint(args) => lint::run(context, args),
         Command::Next(args) => next::run(context, args),
         Command::Parse(args) => parse::run(context, args),
         Command::Template(args) => template::run(context, args),
@@ -75,11 +80,13 @@ pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Resul
         Wanted { target: facts.commit, tag: known.as_ref(), prerelease: !facts.version.pre.is_empty() };
     let history = behind(project, tags, &wanted, Since::Policy)?;
     let share = history.shares(&[wanted], Since::Policy).pop().unwrap_or_default();
-    let mailmap = project.repository.mailmap();
+    let rules = settings::rules(project, settings::preset(&project.config.notes), facts.commit)?;
+    let person = settings::person(project);
     let recipe = Recipe {
         first_parent: false,
         squash: Squash::Breaking,
-        person: &mailmap,
+        person: &person,
+        rules: &rules,
         same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,

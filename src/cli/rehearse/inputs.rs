@@ -135,7 +135,10 @@ fn dirty(context: &Context, project: &Project, allowed: bool) -> Result<(), CliE
     Err(CliError::new(
         Kind::Usage,
         "rehearse-dirty",
-        format!("{} tracked files differ from the commit", changed.len()),
+        match changed.len() {
+            1 => "a tracked file differs from the commit".to_owned(),
+            several => format!("{several} tracked files differ from the commit"),
+        },
     )
     .fact("found", shown)
     .hinted("commit or stash them, or add --allow-dirty"))

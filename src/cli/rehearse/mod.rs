@@ -63,10 +63,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let directory = context.path(context.take_output().unwrap_or("rehearsal".as_ref()));
     let project = Project::open(context)?;
     let inputs = Inputs::find(context, &project, args.tag.as_ref(), &args.binaries, args.allow_dirty)?;
+    let policy = policy(&project, &inputs)?;
     let place = Place::take(context, directory, &inputs)?;
     context.block_on(async {
         let made = make::make(context, &project, &inputs, &place).await?;
-        let verdict = judge(context, &project, &inputs, &place, &made).await?;
+        let verdict = judge(context, &policy, &inputs, &place, &made).await?;
         if verdict.outcome != Outcome::Pass {
             let wire = v1::gate::Verdict::from(&verdict);
             let exit = if verdict.outcome == Outcome::Fail { Exit::No } else { Exit::Undecided };
@@ -85,19 +86,22 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     })
 }
 
+/// The policy of the commit when it has a profile for rehearsals, else the built-in one.
+fn policy(project: &Project, inputs: &Inputs) -> Result<Policy, CliError> {
+    let own = project.policy(inputs.facts.commit)?;
+    match own.filter(|policy| policy.profiles().any(|name| name == PROFILE)) {
+        Some(policy) => Ok(policy),
+        None => Ok(Policy::load(POLICY, "the built-in policy for rehearsals")?),
+    }
+}
+
 async fn judge(
     context: &Context,
-    project: &Project,
+    policy: &Policy,
     inputs: &Inputs,
     place: &Place,
     made: &Made,
 ) -> Result<Verdict, CliError> {
-    let own =
-        project.policy(inputs.facts.commit)?.filter(|policy| policy.profiles().any(|name| name == PROFILE));
-    let policy = match own {
-        Some(policy) => policy,
-        None => Policy::load(POLICY, "the built-in policy for rehearsals")?,
-    };
     let subject = Subject {
         tag: inputs.facts.tag.clone(),
         commit: inputs.facts.commit,
@@ -111,7 +115,7 @@ async fn judge(
         items.extend(measure::image(layout, &subject, context.now).await?);
     }
     let evidence = Evidence { subject, items };
-    let verdict = gate::run(&policy, PROFILE, &[], &evidence, context.now)?;
+    let verdict = gate::run(policy, PROFILE, &[], &evidence, context.now)?;
     for gate in &verdict.gates {
         context.printer.finished("Judged", &text::gate(gate));
     }
@@ -163,9 +167,9 @@ async fn consume(context: &Context, place: &Place, made: &Made, plan: &Plan) -> 
         )
         .fact("found", text::findings(&report)));
     }
-    context
-        .printer
-        .finished("Verified", &format!("{} files, signatures, image, SBOM", plan.manifest.assets.len() + 1));
+    let image = if plan.manifest.images.is_empty() { "" } else { ", image, SBOM" };
+    let files = plan.manifest.assets.len() + 1;
+    context.printer.finished("Verified", &format!("{files} files, signatures{image}"));
     let command = place.verify_command(tag, &made.signer);
     let summary = v1::rehearse::Rehearsal {
         rid: plan.rid.to_string(),

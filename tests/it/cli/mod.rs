@@ -7,6 +7,8 @@ mod gate;
 mod git;
 mod image;
 mod init;
+mod lint;
 mod notes;
+mod notes_settings;
 mod publish;
 mod relations;

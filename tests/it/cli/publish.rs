@@ -22,8 +22,6 @@ fn run(repository: &Repository, line: &str) -> Run {
 #[test]
 fn from_files_to_a_release_and_back_again() {
     let repository = repository();
-    let unplanned = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(2);
-    assert!(unplanned.stderr().contains("run `kyklos-release plan v1.0.0 --dist"), "{}", unplanned.show());
     let rid = run(&repository, "plan v1.0.0").expect(0).stdout();
     assert!(rid.starts_with("sha256:"), "{rid}");
     assert_eq!(
@@ -53,7 +51,39 @@ fn from_files_to_a_release_and_back_again() {
 fn nothing_is_staged_without_bytes() {
     let repository = repository();
     let run = run(&repository, "publish v1.0.0 --forge dir:out/forge").expect(3);
-    assert!(run.stderr().contains("nothing of v1.0.0 is staged"), "{}", run.show());
+    let archive = kyklos(repository.path()).args("archive v1.0.0 -o out/a.tar.gz").run().expect(0).stdout();
+    let digest = archive.split(' ').next().unwrap();
+    assert_eq!(
+        run.show(),
+        format!(
+            "exit 3\n--- stdout\n--- stderr\nerror[publish-no-manifest]: nothing of v1.0.0 is staged\n  missing  app-v1.0.0.tar.gz sha256:{digest}\nhelp: run `kyklos-release publish v1.0.0 --dist DIR` with the planned files\n"
+        )
+    );
+    assert!(
+        self::run(&repository, "publish v2.0.0 --forge dir:out/forge")
+            .expect(2)
+            .stderr()
+            .contains("no tag `v2.0.0`")
+    );
+}
+
+#[test]
+fn what_was_not_planned_is_planned_from_the_repository_at_the_tag() {
+    let repository = repository();
+    let done =
+        run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge --format json").expect(0).json();
+    assert!(
+        !repository.path().join("dist/release-manifest.json").exists(),
+        "publish changes nothing in dist"
+    );
+    let rid = run(&repository, "plan v1.0.0").expect(0).stdout();
+    assert_eq!(done["data"]["rid"].as_str(), Some(rid.trim()));
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(elsewhere.path().join("dist")).unwrap();
+    std::fs::write(elsewhere.path().join("dist/app.txt"), "app").unwrap();
+    let lost =
+        kyklos(elsewhere.path()).args("publish v1.0.0 --dist dist --forge dir:out/forge").run().expect(2);
+    assert!(lost.stderr().contains("kyklos-release plan v1.0.0 --dist"), "{}", lost.show());
 }
 
 #[test]

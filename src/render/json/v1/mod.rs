@@ -3,6 +3,7 @@
 pub mod files;
 pub mod gate;
 pub mod image;
+pub mod lint;
 pub mod notes;
 pub mod publish;
 pub mod rehearse;
@@ -30,6 +31,7 @@ pub const ALL: &[Described] = &[
     Described { name: "init", schema: || schema_for!(Envelope<Vec<String>>) },
     Described { name: "manual", schema: || schema_for!(Envelope<publish::Manual>) },
     Described { name: "notes", schema: || schema_for!(Envelope<notes::Notes>) },
+    Described { name: "notes-lint", schema: || schema_for!(Envelope<lint::Linted>) },
     Described { name: "notes-next", schema: || schema_for!(Envelope<notes::Next>) },
     Described { name: "notes-parse", schema: || schema_for!(Envelope<Vec<notes::Parsed>>) },
     Described { name: "plan", schema: || schema_for!(Envelope<publish::Plan>) },

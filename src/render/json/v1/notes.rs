@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::format::conventional::ReferenceKind;
 use crate::format::conventional::{Message, MessageError};
-use crate::model::Origin;
+use crate::model::{CommitId, Origin};
 use crate::notes::{self, Bump, Entry, ReleaseNotes, Status};
 
 /// `notes generate`.
@@ -26,6 +26,12 @@ pub struct Release {
     pub target_sha: String,
     /// The release before.
     pub previous_tag: Option<String>,
+    /// Other release tags of the same commit.
+    pub aliases: Vec<String>,
+    /// The page with everything since the release before.
+    pub compare_url: Option<String>,
+    /// How the version moved since the release before.
+    pub bump: Option<Moved>,
     /// `YYYY-MM-DD` of the tag.
     pub date: Option<String>,
     /// Whether it is a prerelease.
@@ -34,12 +40,55 @@ pub struct Release {
     pub commits: Vec<String>,
     /// Sections in their order.
     pub sections: Vec<Section>,
+    /// Commits that take back, or were taken back, within the release.
+    pub cancelled: Vec<String>,
+    /// Commits that say again what another one of the release says.
+    pub duplicates: Vec<Duplicate>,
     /// Commits of types that users do not notice.
     pub hidden: u64,
     /// Commits whose message has no type.
-    pub unconventional: u64,
+    pub unconventional_count: u64,
+    /// Commits that somebody asked not to tell.
+    pub skipped: u64,
+    /// Numbers of the release.
+    pub stats: Stats,
     /// Who contributed, sorted by name.
     pub contributors: Vec<Contributor>,
+}
+
+/// How a version moved.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Moved {
+    /// The version before.
+    pub from: String,
+    /// The version.
+    pub to: String,
+    /// `major`, `minor`, `patch` or `prerelease`.
+    pub level: String,
+}
+
+/// A commit that says again what another one says.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Duplicate {
+    /// The commit that is not told.
+    pub sha: String,
+    /// The commit that is told.
+    pub duplicate_of: String,
+}
+
+/// Numbers of a release.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Stats {
+    /// Commits it owns.
+    pub commits: u64,
+    /// Lines in its sections.
+    pub entries: u64,
+    /// Lines that break something.
+    pub breaking: u64,
+    /// People, programs left out.
+    pub contributors: u64,
+    /// People whose first contribution it is; `null` where only a part of the history was read.
+    pub first_time: Option<u64>,
 }
 
 /// Somebody who wrote, or helped to write, a commit.
@@ -86,10 +135,14 @@ pub struct Line {
     pub references: Vec<Reference>,
     /// Who wrote it, then who helped.
     pub authors: Vec<String>,
+    /// `active`, or `reverts` when it takes back a commit of an earlier release.
+    pub status: String,
     /// The commit of an earlier release that it takes back.
     pub reverts: Option<String>,
     /// The release that commit came with.
     pub shipped_in: Option<String>,
+    /// The file of `.kyklos/changes` that says it in other words.
+    pub override_source: Option<String>,
 }
 
 impl Line {
@@ -109,8 +162,10 @@ impl Line {
             breaking_notes: entry.breaking.clone(),
             references: entry.references.iter().map(|reference| Reference::of(reference, origin)).collect(),
             authors: entry.authors.iter().map(|person| person.name.clone()).collect(),
+            status: if reverts.is_some() { "reverts" } else { "active" }.to_owned(),
             reverts,
             shipped_in,
+            override_source: entry.overridden.clone(),
         }
     }
 }
@@ -157,13 +212,56 @@ impl Release {
             version: notes.version.as_ref().map(ToString::to_string),
             target_sha: notes.target.to_string(),
             previous_tag: notes.previous.as_ref().map(ToString::to_string),
+            aliases: notes.aliases.iter().map(ToString::to_string).collect(),
+            compare_url: notes.compare_url(origin),
+            bump: Moved::of(notes),
             date: notes.date.clone(),
             prerelease: notes.version.as_ref().is_some_and(|version| !version.pre.is_empty()),
             commits: notes.commits.iter().map(ToString::to_string).collect(),
             sections: sections.chain(breaking).collect(),
             hidden: notes.hidden as u64,
-            unconventional: notes.unconventional as u64,
+            unconventional_count: notes.unconventional as u64,
+            skipped: notes.skipped as u64,
+            cancelled: notes.cancelled.iter().map(ToString::to_string).collect(),
+            duplicates: notes.copies.iter().map(Duplicate::of).collect(),
+            stats: Stats::of(notes),
             contributors: notes.contributors.iter().map(Contributor::of).collect(),
+        }
+    }
+}
+
+impl Moved {
+    fn of(notes: &ReleaseNotes) -> Option<Self> {
+        let (from, to) = (notes.previous_version.as_ref()?, notes.version.as_ref()?);
+        let level = if from.major != to.major {
+            "major"
+        } else if from.minor != to.minor {
+            "minor"
+        } else if from.patch != to.patch {
+            "patch"
+        } else {
+            "prerelease"
+        };
+        Some(Self { from: from.to_string(), to: to.to_string(), level: level.to_owned() })
+    }
+}
+
+impl Duplicate {
+    fn of((copy, original): &(CommitId, CommitId)) -> Self {
+        Self { sha: copy.to_string(), duplicate_of: original.to_string() }
+    }
+}
+
+impl Stats {
+    fn of(notes: &ReleaseNotes) -> Self {
+        let people = notes.contributors.iter().filter(|contributor| !contributor.bot);
+        let first: Option<Vec<bool>> = people.clone().map(|contributor| contributor.first_time).collect();
+        Self {
+            commits: notes.commits.len() as u64,
+            entries: notes.sections.iter().map(|(_, entries)| entries.len() as u64).sum(),
+            breaking: notes.breaking.len() as u64,
+            contributors: people.count() as u64,
+            first_time: first.map(|first| first.into_iter().filter(|first| *first).count() as u64),
         }
     }
 }
