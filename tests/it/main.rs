@@ -13,4 +13,5 @@ mod flow;
 mod layout;
 mod readme;
 mod support;
+mod transfer;
 mod traps;

@@ -1,6 +1,5 @@
 //! The command line as a contract.
 
-mod attribution;
 mod checksums;
 mod frame;
 mod gate;
@@ -12,3 +11,4 @@ mod notes;
 mod notes_settings;
 mod publish;
 mod relations;
+mod transfer;
