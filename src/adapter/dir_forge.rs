@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/drafts/TAG.N/release.json      a draft; its files in assets/
 //! DIR/releases/TAG/release.json      a published release; its files in assets/
+//! DIR/releases/TAG/withdrawn.json    the statement that it is withdrawn
 //! DIR/latest                         the tag a consumer gets who asks for the latest release
 //! DIR/lock.json                      the holder of the lock; absent while it is free
 //! ```
@@ -24,6 +25,8 @@ use crate::port::{
     StoredState, Visibility,
 };
 
+/// The statement that a release is withdrawn.
+const WITHDRAWN: &str = "withdrawn.json";
 /// The largest `release.json` and `lock.json` that are read.
 const MAX_RECORD: u64 = 1 << 20;
 
@@ -196,6 +199,8 @@ impl Forge for DirForge {
         let text = String::from_utf8_lossy(&read(&path)?).into_owned();
         let tag: Option<Tag> = text.strip_suffix('\n').and_then(|tag| tag.parse().ok());
         match tag.filter(|tag| self.release_directory(tag).is_dir()) {
+            // What was the latest and is withdrawn is a prerelease now; the file that names it goes next.
+            Some(tag) if read_record(&self.release_directory(&tag))?.prerelease => Ok(None),
             Some(tag) => Ok(Some(tag)),
             None => Err(ForgeError::Invalid {
                 what: path.display().to_string(),
@@ -315,7 +320,20 @@ impl Forge for DirForge {
     async fn edit(&self, release: &ReleaseId, body: &str, prerelease: bool) -> Result<(), ForgeError> {
         let directory = self.directory(release)?;
         let record = Record { body: body.to_owned(), prerelease, ..read_record(&directory)? };
-        write_record(&directory, &record)
+        write_record(&directory, &record)?;
+        let path = self.root.join("latest");
+        if prerelease && files::exists(&path) && read(&path)? == format!("{}\n", record.tag).as_bytes() {
+            fs::remove_file(&path).map_err(|source| io_error("remove", &path, source))?;
+        }
+        Ok(())
+    }
+
+    async fn state_withdrawn(&self, release: &ReleaseId, statement: &[u8]) -> Result<(), ForgeError> {
+        let path = self.directory(release)?.join(WITHDRAWN);
+        if release.0.starts_with("drafts/") {
+            return Err(ForgeError::NotFound { what: format!("release {}", release.0), place: self.place() });
+        }
+        write(&path, statement)
     }
 
     async fn set_latest(&self, release: &ReleaseId) -> Result<(), ForgeError> {
@@ -403,7 +421,8 @@ fn read_record(directory: &Path) -> Result<Record, ForgeError> {
     for entry in fs::read_dir(directory).map_err(|source| io_error("list", directory, source))? {
         let entry = entry.map_err(|source| io_error("list", directory, source))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !["release.json", "assets"].contains(&name.as_str()) && !name.starts_with(files::TEMPORARY_PREFIX)
+        if !["release.json", "assets", WITHDRAWN].contains(&name.as_str())
+            && !name.starts_with(files::TEMPORARY_PREFIX)
         {
             return Err(damaged(&entry.path(), "it does not belong to a release"));
         }

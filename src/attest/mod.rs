@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::format::checksums::{self, Entry, Style};
 use crate::format::intoto::{Statement, Subject};
-use crate::model::{AssetName, Digest, ImageEntry};
+use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest, Rid};
 
 /// The list of files with their digests.
 pub const CHECKSUMS: &str = "checksums.txt";
@@ -21,6 +21,9 @@ pub const IMAGE_BUNDLE: &str = "image.sigstore.json";
 pub const RELEASE_PREDICATE: &str = "https://github.com/roguepikachu/kyklos-release/release/v1";
 /// What [`IMAGE_BUNDLE`] says: cosign's "this image is mine" (cosign `specs/BUNDLE_SPEC.md`).
 pub const IMAGE_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// What a statement about a withdrawn release says: the release and the reason.
+pub const WITHDRAWN_PREDICATE: &str = "https://github.com/roguepikachu/kyklos-release/withdrawn/v1";
 
 /// Whether a file vouches for others and is vouched for by nothing but its own signature: exactly these, so that no
 /// other file escapes the list of what was signed by its name.
@@ -51,5 +54,21 @@ pub fn image_statement(image: &ImageEntry) -> Statement {
         subjects: digests.map(|digest| Subject { name: None, digest }).collect(),
         predicate_type: IMAGE_PREDICATE.to_owned(),
         predicate: json!({}),
+    }
+}
+
+/// The statement that a release is withdrawn: about its manifest, every file and every image of it.
+pub fn withdrawn_statement(manifest: &ReleaseManifest, rid: Rid, reason: &str) -> Statement {
+    let mut subjects = vec![Subject { name: Some(ReleaseManifest::ASSET.to_owned()), digest: rid.0 }];
+    let files = manifest.assets.iter();
+    subjects.extend(files.map(|asset| Subject { name: Some(asset.name.to_string()), digest: asset.digest }));
+    let images = manifest.images.iter();
+    subjects.extend(
+        images.map(|image| Subject { name: Some(image.repository.to_string()), digest: image.digest }),
+    );
+    Statement {
+        subjects,
+        predicate_type: WITHDRAWN_PREDICATE.to_owned(),
+        predicate: json!({ "rid": rid, "tag": manifest.tag, "reason": reason }),
     }
 }

@@ -179,7 +179,13 @@ pub(super) async fn image(
     now: Timestamp,
 ) -> Result<Option<Item>, CliError> {
     let Some(index) = subject.index else { return Ok(None) };
-    let facts = image::check(registry, &index, image::LayerLimits::default()).await?;
+    let root = image::fetch(registry, &index).await?;
+    let expected = image::Expectations {
+        tag: Some(subject.tag.to_string()),
+        revision: Some(subject.commit.to_string()),
+        ..image::Expectations::default()
+    };
+    let facts = image::check(registry, root, &expected).await?;
     let fact = Ok(Fact::Image(Box::new(facts)));
     Ok(Some(item(Kind::Image, "image-manifest.json", index, fact, subject, now)))
 }

@@ -27,6 +27,7 @@ mod schema;
 mod status;
 mod trust;
 mod verify;
+mod yank;
 
 pub use bug::install_panic_hook;
 pub use exit::Exit;
@@ -139,6 +140,8 @@ enum Command {
     Manual(manual::Args),
     /// Give a release up before it is published
     Abort(abort::Args),
+    /// Withdraw a published release; nothing is deleted
+    Yank(yank::Args),
     /// Make, judge, publish and verify a release here, offline
     Rehearse(rehearse::Args),
     /// Check that a release is what its maker signed
@@ -170,6 +173,7 @@ impl Command {
             Self::Status(args) => status::run(context, &args),
             Self::Manual(args) => manual::run(context, &args),
             Self::Abort(args) => abort::run(context, &args),
+            Self::Yank(args) => yank::run(context, &args),
             Self::Rehearse(args) => rehearse::run(context, &args),
             Self::Verify(args) => verify::run(context, &args),
             Self::Trust(args) => trust::run(context, &args),
@@ -184,7 +188,7 @@ impl Command {
 const GROUPS: &[(&str, &[&str])] = &[
     ("Make", &["archive", "build-info", "checksums", "image", "init", "notes", "sbom"]),
     ("Decide", &["evidence", "gate"]),
-    ("Publish", &["plan", "publish", "status", "manual", "abort", "rehearse"]),
+    ("Publish", &["plan", "publish", "status", "manual", "abort", "yank", "rehearse"]),
     ("Consume", &["verify", "trust"]),
     ("Operate", &["completions", "man", "schema"]),
 ];

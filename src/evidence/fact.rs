@@ -125,11 +125,29 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Fact, String> {
         }
         Kind::Changelog => Ok(Fact::Changelog(changelog(&String::from_utf8_lossy(bytes)))),
         Kind::Checksums => serde_json::from_slice(bytes).map(Fact::Checksums).map_err(json),
-        Kind::Image => serde_json::from_slice(bytes).map(Fact::Image).map_err(json),
+        Kind::Image => image(bytes).map(Fact::Image).map_err(json),
         Kind::Sbom => serde_json::from_slice(bytes).map(Fact::Sbom).map_err(json),
         Kind::Signatures => serde_json::from_slice(bytes).map(Fact::Signatures).map_err(json),
         Kind::Json => serde_json::from_slice(bytes).map(Fact::Json).map_err(json),
     }
+}
+
+/// The answer of `image check --format json`, or only its `data`.
+fn image(bytes: &[u8]) -> serde_json::Result<Box<ImageFacts>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        data: Box<ImageFacts>,
+    }
+    // Which of the two it is tells the error that people see.
+    match serde_json::from_slice::<Answer>(bytes) {
+        Ok(answer) => Ok(answer.data),
+        Err(error) if has_data(bytes) => Err(error),
+        Err(_) => serde_json::from_slice(bytes),
+    }
+}
+
+fn has_data(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|value| value.get("data").is_some())
 }
 
 fn changelog(text: &str) -> ChangelogFacts {

@@ -147,6 +147,31 @@ pub fn is_executable(bytes: &[u8]) -> bool {
     )
 }
 
+/// The architecture in Go's words of an executable whose first 20 bytes are these (System V ABI, "ELF Header"); `None` when
+/// they are no ELF header. A machine nobody here knows is `unknown`.
+pub fn elf_architecture(start: &[u8]) -> Option<&'static str> {
+    let [0x7f, b'E', b'L', b'F', class, order, ..] = *start else { return None };
+    let machine: [u8; 2] = start.get(18..20)?.try_into().ok()?;
+    let little = order == 1;
+    let machine = if little { u16::from_le_bytes(machine) } else { u16::from_be_bytes(machine) };
+    Some(match (machine, little, class == 2) {
+        (3, true, false) => "386",
+        (8, false, false) => "mips",
+        (8, true, false) => "mipsle",
+        (8, false, true) => "mips64",
+        (8, true, true) => "mips64le",
+        (21, false, true) => "ppc64",
+        (21, true, true) => "ppc64le",
+        (22, false, true) => "s390x",
+        (40, true, false) => "arm",
+        (62, true, true) => "amd64",
+        (183, true, true) => "arm64",
+        (243, true, true) => "riscv64",
+        (258, true, true) => "loong64",
+        _ => "unknown",
+    })
+}
+
 fn elf_linkage<'a, H>(file: &ElfFile<'a, H>) -> object::read::Result<Linkage>
 where
     H: FileHeader<Endian = Endianness>,

@@ -9,7 +9,7 @@ use super::{Gate, Judgement, settings};
 use crate::diag::Severity;
 use crate::evidence::{Evidence, Fact, Item, Kind};
 use crate::image::{ImageFacts, PlatformFacts};
-use crate::model::Platform;
+use crate::model::{ByteSize, Platform};
 
 /// The gate.
 pub(super) struct Image;
@@ -26,6 +26,17 @@ struct Settings {
     /// Whether a shell is forbidden.
     #[serde(default = "yes")]
     forbid_shell: bool,
+    /// Whether a program that installs packages is forbidden.
+    #[serde(default = "yes")]
+    forbid_package_manager: bool,
+    /// Whether the image must carry the package lists of a distroless base.
+    #[serde(default)]
+    distroless: bool,
+    /// Whether the base must be the one its name stood for when the image was checked.
+    #[serde(default)]
+    fresh_base: bool,
+    /// By how many percent a platform may be larger than before.
+    max_growth: Option<u32>,
 }
 
 fn yes() -> bool {
@@ -72,6 +83,9 @@ impl Gate for Image {
             if !facts.complete || facts.platforms.iter().any(|platform| !platform.scanned) {
                 return Judgement::unknown(expected, format!("{} does not cover the whole image", item.path));
             }
+            if let Some(missing) = missing(facts, &settings) {
+                return Judgement::unknown(expected, format!("{} does not say {missing}", item.path));
+            }
             index(facts, &settings, &mut wrong);
             for platform in &facts.platforms {
                 self::platform(platform, &settings, limit, &mut wrong);
@@ -94,10 +108,27 @@ fn expected(settings: &Settings, limit: Option<u64>) -> String {
         parts.push(format!("at most {limit} bytes per platform"));
     }
     parts.push(settings.user.as_ref().map_or_else(|| "not root".to_owned(), |user| format!("user {user}")));
-    if settings.forbid_shell {
-        parts.push("no shell".to_owned());
+    for (wanted, text) in [
+        (settings.forbid_shell, "no shell"),
+        (settings.forbid_package_manager, "no package manager"),
+        (settings.distroless, "distroless"),
+        (settings.fresh_base, "a fresh base"),
+    ] {
+        parts.extend(wanted.then(|| text.to_owned()));
     }
+    parts.extend(settings.max_growth.map(|percent| format!("at most {percent} % larger than before")));
     parts.join(", ")
+}
+
+/// What the settings ask for and the facts do not tell.
+fn missing(facts: &ImageFacts, settings: &Settings) -> Option<&'static str> {
+    if settings.fresh_base && facts.base.as_ref().is_none_or(|base| base.fresh.is_none()) {
+        return Some("what its base stands for now (`image check --base`)");
+    }
+    if settings.max_growth.is_some() && facts.previous.is_none() {
+        return Some("how large it was before (`image check --previous`)");
+    }
+    None
 }
 
 fn index(facts: &ImageFacts, settings: &Settings, wrong: &mut Vec<String>) {
@@ -106,6 +137,11 @@ fn index(facts: &ImageFacts, settings: &Settings, wrong: &mut Vec<String>) {
     if settings.platforms.as_ref().is_some_and(|platforms| *platforms != found) {
         let names: Vec<String> = found.iter().map(ToString::to_string).collect();
         wrong.push(format!("platforms {}", names.join(" and ")));
+    }
+    if settings.fresh_base
+        && let Some(base) = facts.base.as_ref().filter(|base| base.fresh == Some(false))
+    {
+        wrong.push(format!("the base {} stands for another image now", base.name));
     }
     let errors = facts.problems.iter().filter(|problem| problem.severity == Severity::Error);
     wrong.extend(errors.map(|problem| problem.message.clone()));
@@ -129,6 +165,17 @@ fn platform(facts: &PlatformFacts, settings: &Settings, limit: Option<u64>, wron
     if settings.forbid_shell && !facts.shells.is_empty() {
         wrong.push(format!("{name} holds {}", facts.shells.join(", ")));
     }
+    if settings.forbid_package_manager && !facts.package_managers.is_empty() {
+        wrong.push(format!("{name} holds {}", facts.package_managers.join(", ")));
+    }
+    if settings.distroless && !facts.distroless {
+        wrong.push(format!("{name} is not distroless"));
+    }
+    if let (Some(percent), Some(before)) = (settings.max_growth, facts.previous_size)
+        && u128::from(facts.compressed_size) * 100 > u128::from(before) * (100 + u128::from(percent))
+    {
+        wrong.push(format!("{name} has {} bytes, {before} before", facts.compressed_size));
+    }
     if !facts.setuid.is_empty() {
         wrong.push(format!("{name} holds setuid {}", facts.setuid.join(", ")));
     }
@@ -136,20 +183,8 @@ fn platform(facts: &PlatformFacts, settings: &Settings, limit: Option<u64>, wron
 
 /// A number of bytes, or text such as `50MB` (10^6) and `50MiB` (2^20).
 fn bytes(value: &Value) -> Option<u64> {
-    if let Some(number) = value.as_u64() {
-        return Some(number);
+    match value.as_u64() {
+        Some(number) => Some(number),
+        None => value.as_str()?.parse().ok().map(|ByteSize(bytes)| bytes),
     }
-    let text = value.as_str()?.trim();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
-    let factor = match text[digits.len()..].trim() {
-        "" | "B" => 1,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(factor)
 }

@@ -112,7 +112,9 @@ fn assemble_platform(
         created: created.clone(),
         config: Some(Execution {
             user: Some(settings.user.clone()),
+            env: None,
             entrypoint: Some(vec![format!("/{name}")]),
+            cmd: None,
             working_dir: Some("/".to_owned()),
             labels: Some(settings.labels.clone()).filter(|labels| !labels.is_empty()),
         }),

@@ -1,17 +1,19 @@
 //! Facts of an image that gates decide on, and what is wrong with it whatever the policy says.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::base::{Base, base_facts};
+use super::complete::check_rest;
+use super::contents::check_platform;
 use super::error::ImageError;
-use super::inspect::{Inspected, InspectedPlatform, beside, inspect};
-use super::layer::{LayerFacts, LayerLimits, scan};
-use crate::diag::{Diagnostic, Severity};
-use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, annotation};
+use super::inspect::{Inspected, Looked, View, look};
+use super::labels::check_annotations;
+use super::unpack::LayerLimits;
+use crate::diag::{Diagnostic, Hint as _, Kind, Severity};
 use crate::model::{Digest, Platform};
-use crate::port::{Registry, RegistryError};
+use crate::port::{Manifest, Registry};
 
 /// What is known about an image. Every byte of it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +26,18 @@ pub struct ImageFacts {
     pub annotations: BTreeMap<String, String>,
     /// The image it was built on, when the annotations name it.
     pub base: Option<BaseFacts>,
+    /// The image its sizes were compared with.
+    #[serde(default)]
+    pub previous: Option<PreviousFacts>,
     /// Whether everything the image names is stored and has the right digest.
     pub complete: bool,
     /// The platforms that can be run, in the order of the index.
     pub platforms: Vec<PlatformFacts>,
+    /// How many manifests state something about the image: attestations of its index, and referrers.
+    #[serde(default)]
+    pub vouchers: u64,
     /// What is wrong whatever the policy says.
+    #[serde(alias = "findings")]
     pub problems: Vec<Problem>,
 }
 
@@ -39,6 +48,24 @@ pub struct BaseFacts {
     pub name: String,
     /// `org.opencontainers.image.base.digest`.
     pub digest: Option<String>,
+    /// The digest the name stands for now; `None` when nobody looked.
+    #[serde(default)]
+    pub current: Option<Digest>,
+    /// Whether the image was built on what the name stands for now; `None` when nobody looked, or no digest is recorded.
+    #[serde(default)]
+    pub fresh: Option<bool>,
+    /// When the base that the name stands for now was made, as its config says.
+    #[serde(default)]
+    pub created: Option<String>,
+}
+
+/// The image that sizes were compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousFacts {
+    /// Where it was found.
+    pub reference: String,
+    /// Its digest.
+    pub digest: Digest,
 }
 
 /// What is known about one platform of an image.
@@ -52,18 +79,47 @@ pub struct PlatformFacts {
     pub config_platform: Option<Platform>,
     /// Bytes a consumer pulls: config and layers as stored.
     pub compressed_size: u64,
+    /// The same of this platform of the image it was compared with.
+    #[serde(default)]
+    pub previous_size: Option<u64>,
     /// Bytes of the layers after decompression.
     pub uncompressed_size: u64,
     /// `User` of the config.
     pub user: Option<String>,
     /// The number in `user`; `None` for a name, 0 when there is no user.
     pub uid: Option<u32>,
+    /// The number of the group in `user`; `None` for a name, and when there is no group.
+    #[serde(default)]
+    pub gid: Option<u32>,
+    /// The program that is run; `None` when the config names none, or it was not looked for.
+    #[serde(default)]
+    pub program: Option<ProgramFacts>,
     /// Paths of shells, sorted.
     pub shells: Vec<String>,
+    /// Paths of programs that install packages, sorted.
+    #[serde(default)]
+    pub package_managers: Vec<String>,
     /// Paths of files that run as somebody else, sorted.
     pub setuid: Vec<String>,
+    /// Whether it carries the lists of packages of a distroless image.
+    #[serde(default)]
+    pub distroless: bool,
+    /// Whether its first layers are those of the base; `None` when nobody looked.
+    #[serde(default)]
+    pub on_base: Option<bool>,
     /// Whether every layer was looked at; without it an empty list says nothing.
     pub scanned: bool,
+}
+
+/// The program an image runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramFacts {
+    /// Its path, links followed; as the config names it when there is no such file.
+    pub path: String,
+    /// Whether there is such a file, and it can be run.
+    pub found: bool,
+    /// The architecture of its ELF header, in Go's words; `None` for a script and for another format.
+    pub architecture: Option<String>,
 }
 
 /// Something that is wrong with an image.
@@ -76,6 +132,7 @@ pub struct Problem {
     /// One line, lower case, no period.
     pub message: String,
     /// The platform it is about; `None` for the whole image.
+    #[serde(default)]
     pub platform: Option<Platform>,
 }
 
@@ -87,221 +144,154 @@ impl From<&Problem> for Diagnostic {
     }
 }
 
-/// Reads every byte of an image and says what it is. An image whose index, manifests or configs cannot be read is an
-/// error; a layer that is missing or damaged is a problem.
-pub async fn check(
-    registry: &dyn Registry,
-    digest: &Digest,
-    limits: LayerLimits,
-) -> Result<ImageFacts, ImageError> {
-    let Inspected { digest, media_type, bytes, annotations, platforms, .. } =
-        inspect(registry, digest, false).await?;
-    let mut facts = ImageFacts {
-        digest,
-        media_type,
-        base: annotations.get(annotation::BASE_NAME).map(|name| BaseFacts {
-            name: name.clone(),
-            digest: annotations.get(annotation::BASE_DIGEST).cloned(),
-        }),
-        annotations,
-        complete: true,
-        platforms: Vec::new(),
-        problems: Vec::new(),
-    };
-    for key in [annotation::CREATED, annotation::REVISION, annotation::SOURCE, annotation::VERSION] {
-        if !facts.annotations.contains_key(key) {
-            facts.report(
-                None,
-                Severity::Warning,
-                "image-annotation",
-                format!("there is no annotation {key}"),
-            );
-        }
-    }
-    if platforms.is_empty() {
-        let message = "it has no platform that can be run".to_owned();
-        facts.report(None, Severity::Error, "image-no-platform", message);
-    }
-    for platform in &platforms {
-        if facts.platforms.iter().any(|seen| seen.platform == platform.platform) {
-            let message = "the index names it more than once".to_owned();
-            facts.report(Some(platform), Severity::Error, "image-duplicate-platform", message);
-        }
-        check_platform(registry, platform, limits, &mut facts).await?;
-    }
-    let index = Document::parse(&bytes, Some(&facts.media_type))
-        .map_err(|source| ImageError::Document { digest, source })?;
-    if let Document::Index(index) = index {
-        for entry in index.manifests.iter().filter(|entry| entry.runnable().is_none()) {
-            if let Err(error) = read_all(registry, entry).await {
-                facts.complete = false;
-                let message = format!("{} cannot be read: {error}", entry.digest);
-                facts.report(None, Severity::Error, "image-incomplete", message);
-            }
-        }
-    }
-    Ok(facts)
+/// What an image should be, as far as the caller says so.
+#[derive(Default)]
+pub struct Expectations {
+    /// How much of a layer is looked at.
+    pub limits: LayerLimits,
+    /// The largest compressed size of a platform, in bytes.
+    pub max_size: Option<u64>,
+    /// By how many percent a platform may be larger than the one it is compared with.
+    pub max_growth: Option<u32>,
+    /// Platforms it must have.
+    pub platforms: Vec<Platform>,
+    /// The tag it is released under; the annotation of the version is that, with or without `v`.
+    pub tag: Option<String>,
+    /// The commit it is made from.
+    pub revision: Option<String>,
+    /// An image to compare sizes with, and where it was found.
+    pub previous: Option<(String, Inspected)>,
+    /// What the name of the base stands for now.
+    pub base: Option<Base>,
 }
 
-/// Reads an entry of an index that nobody runs, such as an attestation, and everything it names.
-async fn read_all(registry: &dyn Registry, entry: &Descriptor) -> Result<(), ImageError> {
-    let missing = |digest| RegistryError::NotStored { digest };
-    let manifest = registry.manifest(&entry.digest, MANIFEST_LIMIT).await?;
-    let manifest = manifest.ok_or_else(|| missing(entry.digest))?;
-    let document = Document::parse(&manifest.bytes, Some(&entry.media_type))
-        .map_err(|source| ImageError::Document { digest: entry.digest, source })?;
-    for named in document.named() {
-        let mut reader = registry.blob(named).await?.ok_or_else(|| missing(named.digest))?;
-        let what = named.digest.to_string();
-        beside(move || {
-            io::copy(&mut reader, &mut io::sink())
-                .map_err(|source| RegistryError::of_read(source, &what).into())
-        })
-        .await?;
+/// What was found wrong so far.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    /// Something the image names is missing or damaged.
+    pub(super) incomplete: bool,
+}
+
+impl Findings {
+    pub(super) fn report(
+        &mut self,
+        platform: Option<&Platform>,
+        severity: Severity,
+        code: &str,
+        message: String,
+    ) {
+        self.problems.push(Problem { code: code.to_owned(), severity, message, platform: platform.cloned() });
     }
-    Ok(())
+
+    /// Something the image names cannot be read.
+    pub(super) fn damage(&mut self, platform: Option<&Platform>, code: &str, message: String) {
+        self.incomplete = true;
+        self.report(platform, Severity::Error, code, message);
+    }
+}
+
+/// What cannot be read because it is missing or damaged is a finding; whatever else is in the way is an error, because
+/// another try may answer.
+pub(super) fn damage(error: ImageError) -> Result<String, ImageError> {
+    match error.kind() {
+        Kind::Refused | Kind::Undecided => Ok(with_sources(&error)),
+        Kind::Usage | Kind::Denied | Kind::Conflict | Kind::Interrupted | Kind::Internal => Err(error),
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Reads every byte of an image whose index or manifest is at hand, and says what it is. What the image names and what
+/// is missing or damaged is a problem; an index that cannot be read is an error.
+pub async fn check(
+    registry: &dyn Registry,
+    root: Manifest,
+    expected: &Expectations,
+) -> Result<ImageFacts, ImageError> {
+    let Looked { inspected, broken } = look(registry, root, &View::default()).await?;
+    let mut findings = Findings::default();
+    let mut platforms = Vec::new();
+    check_platforms(&inspected, broken.is_empty(), expected, &mut findings);
+    for (digest, platform, error) in broken {
+        let message = format!("{digest} cannot be read: {}", damage(error)?);
+        findings.damage(platform.as_ref(), "image-incomplete", message);
+    }
+    check_annotations(&inspected, expected, &mut findings);
+    for platform in &inspected.platforms {
+        let mut facts = check_platform(registry, platform, expected.limits, &mut findings).await?;
+        check_size(&mut facts, expected, &mut findings);
+        platforms.push(facts);
+    }
+    let base = base_facts(&inspected, expected.base.as_ref(), &mut platforms, &mut findings);
+    let vouchers = check_rest(registry, &inspected, &mut findings).await?;
+    let previous = expected.previous.as_ref();
+    let previous = previous
+        .map(|(reference, image)| PreviousFacts { reference: reference.clone(), digest: image.digest });
+    let Findings { problems, incomplete } = findings;
+    Ok(ImageFacts {
+        digest: inspected.digest,
+        media_type: inspected.media_type,
+        annotations: inspected.annotations,
+        base,
+        previous,
+        complete: !incomplete,
+        platforms,
+        vouchers,
+        problems,
+    })
 }
 
 impl ImageFacts {
-    fn report(&mut self, of: Option<&InspectedPlatform>, severity: Severity, code: &str, message: String) {
-        let platform = of.map(|platform| platform.platform.clone());
-        self.problems.push(Problem { code: code.to_owned(), severity, message, platform });
-    }
-
     /// Whether nothing is wrong with it whatever the policy says.
     pub fn is_sound(&self) -> bool {
         self.problems.iter().all(|problem| problem.severity != Severity::Error)
     }
 }
 
-async fn check_platform(
-    registry: &dyn Registry,
-    platform: &InspectedPlatform,
-    limits: LayerLimits,
-    facts: &mut ImageFacts,
-) -> Result<(), ImageError> {
-    let mut files = LayerFacts::default();
-    let mut scanned = true;
-    let diff_ids = &platform.config.rootfs.diff_ids;
-    if diff_ids.len() != platform.layers.len() {
-        let message =
-            format!("its config names {} layers, its manifest {}", diff_ids.len(), platform.layers.len());
-        facts.report(Some(platform), Severity::Error, "image-layers", message);
+/// Which platforms there are.
+fn check_platforms(image: &Inspected, whole: bool, expected: &Expectations, findings: &mut Findings) {
+    if image.platforms.is_empty() && whole {
+        let message = "it has no platform that can be run".to_owned();
+        findings.report(None, Severity::Error, "image-no-platform", message);
     }
-    for (position, layer) in platform.layers.iter().enumerate() {
-        match scan_layer(registry, layer, limits, &mut files).await? {
-            Ok(found) => {
-                if let Some(expected) = diff_ids.get(position).filter(|expected| **expected != found) {
-                    let message =
-                        format!("layer {} unpacks to {found}, the config says {expected}", layer.digest);
-                    facts.report(Some(platform), Severity::Error, "image-diff-id", message);
-                }
-            }
-            Err(reason) => {
-                scanned = false;
-                facts.complete = false;
-                let message = format!("layer {}: {reason}", layer.digest);
-                facts.report(Some(platform), Severity::Error, "image-layer", message);
-            }
+    let mut seen = BTreeSet::new();
+    for one in &image.platforms {
+        if !seen.insert(&one.platform) {
+            let message = "the index names it more than once".to_owned();
+            findings.report(Some(&one.platform), Severity::Error, "image-duplicate-platform", message);
         }
     }
-    let uid = user_id(platform.run.user.as_deref());
-    let config_platform = platform.config.platform();
-    if config_platform.as_ref() != Some(&platform.platform) {
-        let found = config_platform.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        let message = format!("the index says {}, the config says {found}", platform.platform);
-        facts.report(Some(platform), Severity::Error, "image-platform", message);
-    }
-    match (uid, &platform.run.user) {
-        (Some(0), _) => {
-            facts.report(Some(platform), Severity::Error, "image-root", "it runs as root".to_owned());
+    for wanted in &expected.platforms {
+        let wanted = wanted.clone().normalised();
+        if !seen.contains(&wanted) {
+            let message = "the image does not have it".to_owned();
+            findings.report(Some(&wanted), Severity::Error, "image-platform-missing", message);
         }
-        (None, Some(name)) => {
-            let message = format!("the user `{}` is not a number", name.escape_debug());
-            facts.report(Some(platform), Severity::Warning, "image-user-name", message);
-        }
-        _ => {}
-    }
-    for path in &files.outside {
-        let message = format!("a layer names `{}`, outside of the image", path.escape_debug());
-        facts.report(Some(platform), Severity::Error, "image-path", message);
-    }
-    let (shells, setuid): (Vec<_>, Vec<_>) =
-        (files.shells.into_keys().collect(), files.setuid.into_keys().collect());
-    for (code, what, paths) in
-        [("image-shell", "a shell", &shells), ("image-setuid", "a setuid file", &setuid)]
-    {
-        if let Some(first) = paths.first() {
-            let more = if paths.len() > 1 { format!(" and {} more", paths.len() - 1) } else { String::new() };
-            let message = format!("it holds {what}: {}{more}", first.escape_debug());
-            facts.report(Some(platform), Severity::Warning, code, message);
-        }
-    }
-    facts.platforms.push(PlatformFacts {
-        platform: platform.platform.clone(),
-        digest: platform.digest,
-        config_platform,
-        compressed_size: platform.compressed_size,
-        uncompressed_size: files.size,
-        user: platform.run.user.clone(),
-        uid,
-        shells,
-        setuid,
-        scanned,
-    });
-    Ok(())
-}
-
-/// Reads one layer. What is wrong with the layer is told as text; the facts of the layers below stay as they were.
-async fn scan_layer(
-    registry: &dyn Registry,
-    layer: &Descriptor,
-    limits: LayerLimits,
-    files: &mut LayerFacts,
-) -> Result<Result<Digest, String>, ImageError> {
-    let reader = match registry.blob(layer).await {
-        Ok(Some(reader)) => reader,
-        Ok(None) => return Ok(Err("it is not stored".to_owned())),
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    let (media_type, before) = (layer.media_type.clone(), files.clone());
-    let (answer, after) = beside(move || {
-        let mut facts = before;
-        let answer = scan(reader, &media_type, limits, &mut facts);
-        Ok((answer, facts))
-    })
-    .await?;
-    Ok(match answer {
-        Ok(digest) => {
-            *files = after;
-            Ok(digest)
-        }
-        Err(error) => Err(error.to_string()),
-    })
-}
-
-/// The number a container runs as; nothing is root.
-fn user_id(user: Option<&str>) -> Option<u32> {
-    match user.unwrap_or_default() {
-        "" => Some(0),
-        user => user.split(':').next()?.parse().ok(),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn users() {
-        for (user, uid) in [
-            (None, Some(0)),
-            (Some(""), Some(0)),
-            (Some("65532:1"), Some(65532)),
-            (Some("root"), None),
-            (Some("00"), Some(0)),
-        ] {
-            assert_eq!(user_id(user), uid, "{user:?}");
-        }
+fn check_size(facts: &mut PlatformFacts, expected: &Expectations, findings: &mut Findings) {
+    let size = facts.compressed_size;
+    if let Some(limit) = expected.max_size.filter(|limit| size > *limit) {
+        let message = format!("it has {size} bytes, {} more than {limit}", size - limit);
+        findings.report(Some(&facts.platform), Severity::Error, "image-size", message);
+    }
+    let Some((_, previous)) = &expected.previous else { return };
+    let before = previous.platforms.iter().find(|one| one.platform == facts.platform);
+    facts.previous_size = before.map(|one| one.compressed_size);
+    let (Some(before), Some(percent)) = (facts.previous_size, expected.max_growth) else { return };
+    let most = u128::from(before) * (100 + u128::from(percent)) / 100;
+    if u128::from(size) > most {
+        let message = format!("it has {size} bytes where {before} grown by {percent} % are {most}");
+        findings.report(Some(&facts.platform), Severity::Error, "image-growth", message);
     }
 }

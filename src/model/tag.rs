@@ -6,7 +6,7 @@ use std::str::FromStr;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-/// A git tag name that may also stand in a file name: `[A-Za-z0-9._+/-]` under the rules of `git check-ref-format`.
+/// A git tag name without letters that need quoting: `[A-Za-z0-9._+@/-]` under the rules of `git check-ref-format`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Tag(String);
@@ -17,9 +17,9 @@ impl Tag {
         &self.0
     }
 
-    /// The tag as part of a file name: `/` becomes `-`.
+    /// The tag as part of a file name: `/` and `@` become `-`.
     pub fn file_part(&self) -> String {
-        self.0.replace('/', "-")
+        self.0.replace(['/', '@'], "-")
     }
 }
 
@@ -27,7 +27,7 @@ impl FromStr for Tag {
     type Err = InvalidTag;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "._+/-".contains(c);
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._+@/-".contains(c);
         let component = |part: &str| {
             !part.is_empty()
                 && !part.starts_with(['.', '-'])
@@ -37,7 +37,8 @@ impl FromStr for Tag {
         let valid = text.len() <= 128
             && text.chars().all(allowed)
             && text.split('/').all(component)
-            && !text.contains("..");
+            && !text.contains("..")
+            && text != "@";
         if valid {
             Ok(Self(text.to_owned()))
         } else {

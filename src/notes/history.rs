@@ -110,6 +110,9 @@ impl History {
 
     /// What each of the wanted releases owns, in their order.
     pub fn shares(&self, wanted: &[Wanted<'_>], since: Since) -> Vec<Share<'_>> {
+        if let Since::Commit(end) = since {
+            return wanted.iter().map(|wanted| self.without(wanted.target, end)).collect();
+        }
         let mut groups: BTreeMap<bool, Vec<usize>> = BTreeMap::new();
         for (at, wanted) in wanted.iter().enumerate() {
             let stable_only = since.stable_only(wanted);
@@ -117,16 +120,41 @@ impl History {
         }
         let mut shares = vec![Share::default(); wanted.len()];
         for (stable_only, members) in groups {
-            self.attribute(wanted, &members, since, stable_only, &mut shares);
+            self.attribute(wanted, &members, stable_only, &mut shares);
         }
         shares
+    }
+
+    fn parents(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
+        let parents = &self.commits[at as usize].parents;
+        parents.iter().filter_map(|parent| self.index.get(parent).copied())
+    }
+
+    /// What one commit has and another has not, whether that is behind it or beside it.
+    fn without(&self, target: CommitId, end: CommitId) -> Share<'_> {
+        let reach = |from: CommitId| {
+            let mut seen = vec![false; self.commits.len()];
+            let mut open: Vec<u32> = self.index.get(&from).copied().into_iter().collect();
+            while let Some(at) = open.pop() {
+                if !std::mem::replace(&mut seen[at as usize], true) {
+                    open.extend(self.parents(at));
+                }
+            }
+            seen
+        };
+        let (all, gone) = (reach(target), reach(end));
+        let behind = self.index.get(&end).is_some_and(|end| all[*end as usize]);
+        let owned = self.commits.iter().zip(all).zip(gone).filter(|((_, has), gone)| *has && !gone);
+        Share {
+            commits: owned.map(|((commit, _), _)| commit).collect(),
+            previous: self.tags.iter().rfind(|tag| behind && tag.commit == end),
+        }
     }
 
     fn attribute<'a>(
         &'a self,
         wanted: &[Wanted<'_>],
         members: &[usize],
-        since: Since,
         stable_only: bool,
         shares: &mut [Share<'a>],
     ) {
@@ -140,24 +168,18 @@ impl History {
                 by_tag.insert(tag.tag.as_str(), *member);
             }
         }
-        match since {
-            Since::Commit(end) => {
-                if let Some(position) = self.index.get(&end) {
-                    marks.push(Mark { position: *position, ends: true });
-                    tags.push(self.tags.iter().rfind(|tag| tag.commit == end));
-                    fills.push(None);
-                }
-            }
-            Since::Policy | Since::Tag | Since::Stable => {
-                for tag in self.tags.iter().filter(|tag| !stable_only || tag.version.pre.is_empty()) {
-                    let Some(position) = self.index.get(&tag.commit) else { continue };
-                    marks.push(Mark { position: *position, ends: true });
-                    tags.push(Some(tag));
-                    fills.push(by_tag.remove(tag.tag.as_str()));
-                }
+        // In the order of versions, so that of two releases of one commit the lower one owns what it brings.
+        for tag in &self.tags {
+            let Some(position) = self.index.get(&tag.commit) else { continue };
+            let ends = !stable_only || tag.version.pre.is_empty();
+            let fill = by_tag.remove(tag.tag.as_str());
+            if ends || fill.is_some() {
+                marks.push(Mark { position: *position, ends });
+                tags.push(Some(tag).filter(|_| ends));
+                fills.push(fill);
             }
         }
-        // What is not released, and releases that end nothing here.
+        // What is not released, and releases that are not among the tags.
         let rest = members
             .iter()
             .filter(|member| wanted[**member].tag.is_none_or(|tag| by_tag.contains_key(tag.tag.as_str())));
@@ -167,10 +189,7 @@ impl History {
             tags.push(None);
             fills.push(Some(*member));
         }
-        let parents = |at: u32| {
-            let commit = &self.commits[at as usize];
-            commit.parents.iter().filter_map(|parent| self.index.get(parent).copied()).collect()
-        };
+        let parents = |at: u32| self.parents(at).collect();
         for (owned, fill) in attribute(&parents, self.commits.len(), &marks).into_iter().zip(fills) {
             let Some(fill) = fill else { continue };
             let previous = owned.met.iter().filter_map(|met| tags[*met]);
@@ -178,6 +197,132 @@ impl History {
                 commits: owned.commits.iter().map(|at| &self.commits[*at as usize]).collect(),
                 previous: previous.max_by(|left, right| left.version.cmp(&right.version)),
             };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+    use semver::Version;
+
+    use super::*;
+    use crate::model::Person;
+
+    fn id(at: usize) -> CommitId {
+        CommitId::from_bytes([u8::try_from(at).unwrap(); 20])
+    }
+
+    /// Commits, children first, from the steps to their parents.
+    fn commits(steps: &[Vec<usize>]) -> Vec<Commit> {
+        let parents = |at: usize, steps: &[usize]| {
+            let parents: BTreeSet<usize> = steps.iter().map(|step| at + step).collect();
+            parents.into_iter().filter(|parent| *parent < MAX).collect::<Vec<_>>()
+        };
+        let person = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let count = steps.len();
+        let commit = |(at, steps): (usize, &Vec<usize>)| Commit {
+            id: id(at),
+            parents: parents(at, steps).into_iter().filter(|at| *at < count).map(id).collect(),
+            author: person.clone(),
+            authored: Timestamp::UNIX_EPOCH,
+            time: Timestamp::UNIX_EPOCH,
+            message: format!("feat: {at}"),
+        };
+        steps.iter().enumerate().map(commit).collect()
+    }
+
+    const MAX: usize = 60;
+
+    /// Releases at commits, lowest version first. Several may be on one commit, and versions do not follow the history.
+    fn tags(places: &[(usize, u64, u64)], count: usize) -> Vec<TagFacts> {
+        let mut tags: Vec<TagFacts> = Vec::new();
+        for (place, minor, label) in places {
+            let name = match label {
+                0 | 1 => format!("0.{minor}.0"),
+                label => format!("0.{minor}.0-rc.{label}"),
+            };
+            let version = Version::parse(&name).unwrap();
+            if tags.iter().all(|tag| tag.version != version) {
+                let commit = id(place % count);
+                tags.push(TagFacts {
+                    tag: format!("v{name}").parse().unwrap(),
+                    version,
+                    commit,
+                    object: commit,
+                });
+            }
+        }
+        tags.sort_by(|left, right| left.version.cmp(&right.version));
+        tags
+    }
+
+    /// The definition, for one release.
+    fn slowly(history: &History, wanted: &Wanted<'_>, since: Since) -> (BTreeSet<CommitId>, Option<Tag>) {
+        let reach = |from: CommitId| {
+            let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+            while let Some(id) = open.pop() {
+                if seen.insert(id) {
+                    open.extend(&history.commit(id).unwrap().parents);
+                }
+            }
+            seen
+        };
+        let is_earlier = |tag: &&TagFacts, of: &Wanted<'_>| {
+            let behind = reach(of.target).contains(&tag.commit);
+            let same = tag.commit == of.target;
+            behind && (!same || of.tag.is_none_or(|of| tag.version < of.version))
+        };
+        let ends: Vec<&TagFacts> = match since {
+            Since::Commit(end) => {
+                let all = reach(wanted.target);
+                let gone = reach(end);
+                let tag = history.tags().iter().rfind(|tag| tag.commit == end && all.contains(&end));
+                return (all.difference(&gone).copied().collect(), tag.map(|tag| tag.tag.clone()));
+            }
+            Since::Tag => history.tags().iter().collect(),
+            Since::Stable => history.tags().iter().filter(|tag| tag.version.pre.is_empty()).collect(),
+            Since::Policy => {
+                let any = |tag: &&TagFacts| wanted.prerelease || tag.version.pre.is_empty();
+                history.tags().iter().filter(any).collect()
+            }
+        };
+        let earlier: Vec<&TagFacts> = ends.into_iter().filter(|tag| is_earlier(tag, wanted)).collect();
+        let hidden: BTreeSet<CommitId> = earlier.iter().flat_map(|tag| reach(tag.commit)).collect();
+        let nearest = earlier.iter().filter(|tag| {
+            !earlier.iter().any(|other| other.tag != tag.tag && is_earlier(tag, &Wanted::release(other)))
+        });
+        let previous = nearest.max_by(|left, right| left.version.cmp(&right.version));
+        (reach(wanted.target).difference(&hidden).copied().collect(), previous.map(|tag| tag.tag.clone()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+        #[test]
+        fn a_release_owns_what_no_earlier_one_has(
+            steps in proptest::collection::vec(proptest::collection::vec(1usize..12, 0..4), 1..MAX),
+            places in proptest::collection::vec((0usize..MAX, 1u64..6, 0u64..4), 0..12),
+            end in 0usize..MAX,
+        ) {
+            let count = steps.len();
+            let history = History::new(commits(&steps), tags(&places, count));
+            let mut wanted: Vec<Wanted<'_>> = history.tags().iter().map(Wanted::release).collect();
+            wanted.push(Wanted::unreleased(id(0)));
+            for since in [Since::Policy, Since::Tag, Since::Stable, Since::Commit(id(end % count))] {
+                let shares = history.shares(&wanted, since);
+                // One at a time is the same as all at once.
+                for (wanted, share) in wanted.iter().zip(&shares) {
+                    let found: BTreeSet<CommitId> = share.commits.iter().map(|commit| commit.id).collect();
+                    prop_assert_eq!(found.len(), share.commits.len());
+                    let previous = share.previous.map(|tag| tag.tag.clone());
+                    prop_assert_eq!((found, previous), slowly(&history, wanted, since), "{:?} {:?}", wanted, since);
+                    let alone = history.shares(&[*wanted], since).pop().unwrap();
+                    prop_assert_eq!(&alone.commits, &share.commits);
+                }
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct Mark {
 pub struct Owned {
     /// Positions, ascending: children before parents.
     pub commits: Vec<u32>,
-    /// The releases the walk met, by their place in the list of marks.
+    /// The nearest earlier releases, by their place in the list of marks: none of them has another behind it.
     pub met: Vec<usize>,
 }
 
@@ -44,11 +44,14 @@ pub fn attribute(parents: &dyn Fn(u32) -> Vec<u32>, commits: usize, marks: &[Mar
         seen[position as usize] = ordinal;
         while let Some(Reverse(commit)) = queue.pop() {
             if let Some(here) = tagged.get(&commit) {
+                // What a release that was met has behind it is not the nearest, whichever way leads to it as well.
+                if let Some(last) = here.last().filter(|last| !earlier.has(**last)) {
+                    answers[at].met.push(order[*last as usize]);
+                }
                 for other in here {
                     earlier.add(&ancestors[*other as usize]);
                     earlier.set(*other);
                 }
-                answers[at].met.extend(here.iter().map(|other| order[*other as usize]));
                 continue;
             }
             if owners.of(commit).any(|owner| earlier.has(owner)) {
@@ -136,7 +139,7 @@ mod tests {
     use super::*;
 
     /// What the definition says, at any price.
-    fn slowly(graph: &[Vec<u32>], marks: &[Mark]) -> Vec<Vec<u32>> {
+    fn slowly(graph: &[Vec<u32>], marks: &[Mark]) -> Vec<Owned> {
         let reach = |from: u32| {
             let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
             while let Some(at) = open.pop() {
@@ -146,13 +149,19 @@ mod tests {
             }
             seen
         };
+        let is_behind = |(other, tag): (usize, &Mark), (at, mark): (usize, &Mark)| {
+            let same = tag.position == mark.position;
+            tag.ends && if same { other < at } else { reach(mark.position).contains(&tag.position) }
+        };
         let own = |(at, mark): (usize, &Mark)| {
-            let all = reach(mark.position);
-            let earlier = marks.iter().enumerate().filter(|(other, tag)| {
-                tag.ends && all.contains(&tag.position) && (tag.position != mark.position || *other < at)
-            });
-            let hidden: BTreeSet<u32> = earlier.flat_map(|(_, tag)| reach(tag.position)).collect();
-            all.difference(&hidden).copied().collect()
+            let earlier: Vec<(usize, &Mark)> =
+                marks.iter().enumerate().filter(|tag| is_behind(*tag, (at, mark))).collect();
+            let hidden: BTreeSet<u32> = earlier.iter().flat_map(|(_, tag)| reach(tag.position)).collect();
+            let nearest = earlier.iter().filter(|tag| !earlier.iter().any(|other| is_behind(**tag, *other)));
+            Owned {
+                commits: reach(mark.position).difference(&hidden).copied().collect(),
+                met: nearest.map(|(at, _)| *at).collect(),
+            }
         };
         marks.iter().enumerate().map(own).collect()
     }
@@ -176,7 +185,11 @@ mod tests {
             let marks: Vec<Mark> =
                 tags.iter().map(|(position, ends)| Mark { position: position % size, ends: *ends }).collect();
             let found = attribute(&|at| graph[at as usize].clone(), graph.len(), &marks);
-            let found: Vec<Vec<u32>> = found.into_iter().map(|owned| owned.commits).collect();
+            let sorted = |mut owned: Owned| {
+                owned.met.sort_unstable();
+                owned
+            };
+            let found: Vec<Owned> = found.into_iter().map(sorted).collect();
             prop_assert_eq!(found, slowly(&graph, &marks));
         }
     }

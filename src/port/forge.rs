@@ -58,6 +58,10 @@ pub trait Forge {
     /// Makes a published release the latest.
     async fn set_latest(&self, release: &ReleaseId) -> Result<(), ForgeError>;
 
+    /// Keeps the statement that a published release is withdrawn where everybody can read it and where it is no asset;
+    /// takes the place of an earlier one.
+    async fn state_withdrawn(&self, release: &ReleaseId, statement: &[u8]) -> Result<(), ForgeError>;
+
     /// The head of the lock chain; `None` before the first holder.
     async fn lock_head(&self) -> Result<Option<LockHead>, ForgeError>;
 

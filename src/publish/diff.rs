@@ -3,7 +3,8 @@
 use semver::Version;
 
 use super::{Job, Marker, Memory, PublishError, State};
-use crate::model::{AssetName, ReleaseAsset, ReleaseManifest, TagPattern};
+use crate::format::withdrawal;
+use crate::model::{AssetName, ReleaseAsset, ReleaseManifest, Tag, TagPattern};
 use crate::port::{Release, ReleaseId, StoredAsset, StoredState};
 
 /// One thing that changes the world, or reads it back.
@@ -103,6 +104,9 @@ fn check_published<'s>(job: &Job<'_>, state: &'s State) -> Result<Option<&'s Rel
     }
     let Some(release) = state.published.first() else { return Ok(None) };
     let found = Marker::find(&release.body).map(|marker| marker.rid);
+    if let Some(withdrawn) = withdrawal::find(&release.body) {
+        return Err(PublishError::Withdrawn { tag: tag.clone(), reason: withdrawn.reason.to_owned() });
+    }
     if found != Some(job.rid) {
         return Err(PublishError::ForeignRelease { tag: tag.clone(), expected: job.rid, found });
     }
@@ -220,7 +224,7 @@ fn roll(job: &Job<'_>, state: &State, release: &Release) -> Option<Action> {
     if job.manifest.prerelease {
         return None;
     }
-    let stable = stable_versions(job, state);
+    let stable: Vec<Version> = stable(job, state).into_iter().map(|(version, _)| version).collect();
     for (position, (image, seen)) in job.manifest.images.iter().zip(&state.images).enumerate() {
         for tag in &image.rolling {
             let newer =
@@ -237,8 +241,8 @@ fn roll(job: &Job<'_>, state: &State, release: &Release) -> Option<Action> {
     None
 }
 
-/// Versions of the other stable releases, read with the pattern of this release's own tag.
-fn stable_versions(job: &Job<'_>, state: &State) -> Vec<Version> {
+/// The other stable releases, their versions read with the pattern of this release's own tag.
+pub(super) fn stable<'s>(job: &Job<'_>, state: &'s State) -> Vec<(Version, &'s Tag)> {
     let tag = job.manifest.tag.as_str();
     let pattern: Option<TagPattern> = tag
         .strip_suffix(&job.manifest.version.to_string())
@@ -247,13 +251,13 @@ fn stable_versions(job: &Job<'_>, state: &State) -> Vec<Version> {
     state
         .stable
         .iter()
-        .filter_map(|tag| pattern.version(tag.as_str()))
-        .filter(|version| version.pre.is_empty())
+        .filter_map(|tag| Some((pattern.version(tag.as_str())?, tag)))
+        .filter(|(version, _)| version.pre.is_empty())
         .collect()
 }
 
 /// Whether a rolling tag (`latest`, `v1`, `1.2`) speaks of a version.
-fn in_scope(tag: &str, version: &Version) -> bool {
+pub(super) fn in_scope(tag: &str, version: &Version) -> bool {
     let digits = tag.trim_start_matches('v');
     let mut parts = digits.split('.').map(str::parse::<u64>);
     match (parts.next(), parts.next(), parts.next()) {

@@ -68,6 +68,20 @@ pub enum PublishError {
         /// What its marker says.
         found: Option<Rid>,
     },
+    /// The release was withdrawn.
+    #[error("{tag} is withdrawn: {reason}")]
+    Withdrawn {
+        /// The tag.
+        tag: Tag,
+        /// Why.
+        reason: String,
+    },
+    /// What is to be withdrawn is not published.
+    #[error("{tag} is not published, so there is nothing to withdraw")]
+    NotPublished {
+        /// The tag.
+        tag: Tag,
+    },
     /// The published release carries other bytes than its manifest says.
     #[error("the published {tag} holds other bytes under {name} than planned")]
     OtherBytes {
@@ -142,6 +156,8 @@ impl Hint for PublishError {
             Self::Missing { .. } => "publish-missing",
             Self::ForeignDraft { .. } => "publish-foreign-draft",
             Self::ForeignRelease { .. } => "publish-foreign-release",
+            Self::Withdrawn { .. } => "publish-withdrawn",
+            Self::NotPublished { .. } => "publish-not-published",
             Self::OtherBytes { .. } => "publish-other-bytes",
             Self::ForeignAsset { .. } => "publish-foreign-asset",
             Self::TagTaken { .. } => "publish-tag-taken",
@@ -162,9 +178,11 @@ impl Hint for PublishError {
                 FilesError::Io { .. } => source.kind(),
             },
             Self::Missing { .. } => Kind::Undecided,
+            Self::NotPublished { .. } => Kind::Usage,
             Self::Changed { .. }
             | Self::ForeignDraft { .. }
             | Self::ForeignRelease { .. }
+            | Self::Withdrawn { .. }
             | Self::OtherBytes { .. }
             | Self::ForeignAsset { .. }
             | Self::TagTaken { .. }
@@ -199,6 +217,8 @@ impl Hint for PublishError {
             Self::Forge(_)
             | Self::Registry { .. }
             | Self::Dist { .. }
+            | Self::Withdrawn { .. }
+            | Self::NotPublished { .. }
             | Self::OtherBytes { .. }
             | Self::ForeignAsset { .. }
             | Self::Unsettled { .. }
@@ -229,7 +249,13 @@ impl Hint for PublishError {
                         .to_owned(),
                 ],
             },
-            Self::ForeignRelease { .. } | Self::OtherBytes { .. } | Self::TagTaken { .. } => {
+            Self::NotPublished { tag } => {
+                vec![format!("`kyklos-release abort {tag}` gives up what is not published")]
+            }
+            Self::ForeignRelease { .. }
+            | Self::Withdrawn { .. }
+            | Self::OtherBytes { .. }
+            | Self::TagTaken { .. } => {
                 vec!["published bytes never change; release the next version".to_owned()]
             }
             Self::ForeignAsset { name, .. } => {

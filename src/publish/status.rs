@@ -17,6 +17,8 @@ pub enum Stage {
     Published,
     /// The tag belongs to another draft or release.
     Foreign,
+    /// It was published and is withdrawn.
+    Withdrawn,
 }
 
 /// Where a release stands.
@@ -56,7 +58,9 @@ pub async fn status(world: &World<'_>, job: &Job<'_>) -> Result<Status, PublishE
             | PublishError::ForeignRelease { .. }
             | PublishError::OtherBytes { .. })
     );
-    let stage = if foreign {
+    let stage = if matches!(next, Err(PublishError::Withdrawn { .. })) {
+        Stage::Withdrawn
+    } else if foreign {
         Stage::Foreign
     } else if !state.published.is_empty() {
         Stage::Published

@@ -8,7 +8,7 @@ use super::report::{Reason, Report, Signature};
 use crate::attest::{
     CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, IMAGE_PREDICATE, RELEASE_BUNDLE, RELEASE_PREDICATE, vouches,
 };
-use crate::format::{checksums, intoto, release_manifest};
+use crate::format::{checksums, intoto, release_manifest, withdrawal};
 use crate::model::{AssetName, Digest, ReleaseManifest, Rid};
 use crate::port::{EntryKind, Files, FilesError, Registry, SignerIdentity, Trust};
 
@@ -336,9 +336,17 @@ fn face(assets: &dyn Files, face: &Face, manifest: &ReleaseManifest, rid: Rid, r
     };
     let notes = String::from_utf8_lossy(&notes).into_owned();
     let text = notes.trim_end();
+    let body = match withdrawal::find(&face.body) {
+        Some(withdrawn) => {
+            let message = format!("it is withdrawn: {}", withdrawn.reason);
+            report.fail(Reason::PolicyUnmet, "verify-withdrawn", &face.place, message);
+            withdrawn.text
+        }
+        None => face.body.as_str(),
+    };
+    let prerelease = manifest.prerelease || body != face.body;
     // The marker is the last line; its nonce names the run that made the draft and is free, its check is not.
-    let marker = face
-        .body
+    let marker = body
         .strip_prefix(text)
         .and_then(|rest| rest.strip_prefix("\n\n<!-- kyklos-release rid="))
         .and_then(|rest| rest.strip_suffix(" -->\n"))
@@ -363,7 +371,7 @@ fn face(assets: &dyn Files, face: &Face, manifest: &ReleaseManifest, rid: Rid, r
     let shown = [
         ("title", &title, &face.title),
         ("tag", &manifest.tag.to_string(), &face.tag),
-        ("prerelease", &manifest.prerelease.to_string(), &face.prerelease.to_string()),
+        ("prerelease", &prerelease.to_string(), &face.prerelease.to_string()),
         ("commit", &commit, face.commit.as_ref().unwrap_or(&commit)),
     ];
     for (what, expected, found) in shown {

@@ -32,9 +32,6 @@ const TARGETS: &[(&str, Target)] = &[
     ("cyclonedx", |bytes| {
         let _ = kyklos_release::format::cyclonedx::parse(bytes);
     }),
-    ("docker_archive", |bytes| {
-        let _ = kyklos_release::format::docker_archive::read(bytes);
-    }),
     ("gotest", |bytes| {
         let _ = kyklos_release::format::gotest::read(bytes);
     }),
@@ -59,6 +56,13 @@ const TARGETS: &[(&str, Target)] = &[
     }),
     ("release_manifest", |bytes| {
         let _ = kyklos_release::format::release_manifest::decode(bytes);
+    }),
+    ("withdrawal", |bytes| {
+        if let Ok(body) = std::str::from_utf8(bytes) {
+            let again = kyklos_release::format::withdrawal::prepend(body, "why");
+            let found = kyklos_release::format::withdrawal::find(&again);
+            assert_eq!(found.map(|found| found.reason), Some("why"));
+        }
     }),
     ("yaml", |bytes| {
         let _ = kyklos_release::config::Config::load(bytes, "release.yaml");

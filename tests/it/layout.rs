@@ -8,7 +8,7 @@ use kyklos_release::adapter::oci::Layout;
 use kyklos_release::diag::Severity;
 use kyklos_release::format::oci::{Descriptor, ImageIndex, MANIFEST_LIMIT, PlatformFields, media_type};
 use kyklos_release::image::{
-    Assembled, Contents, ImageError, LayerLimits, Settings, TagState, Wanted, assemble, check, move_tags,
+    Assembled, Contents, Expectations, ImageError, ImageFacts, Settings, assemble, check, fetch, move_tags,
     referrer,
 };
 use kyklos_release::model::Digest;
@@ -16,6 +16,10 @@ use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+async fn look(layout: &Layout, digest: &Digest) -> Result<ImageFacts, ImageError> {
+    check(layout, fetch(layout, digest).await?, &Expectations::default()).await
 }
 
 /// Content that is announced with this digest and size.
@@ -102,16 +106,16 @@ fn one_flipped_or_lost_byte_in_any_blob_is_found() {
             damaged[offset] ^= 1;
             for damaged in [damaged, bytes[..offset].to_vec(), [&bytes[..], b"x"].concat()] {
                 std::fs::write(&path, damaged).unwrap();
-                let found = wait(check(&layout, &image.index.digest, LayerLimits::default()));
+                let found = wait(look(&layout, &image.index.digest));
                 assert!(found.is_err() || !found.unwrap().complete, "{}", path.display());
             }
         }
         std::fs::remove_file(&path).unwrap();
-        let found = wait(check(&layout, &image.index.digest, LayerLimits::default()));
+        let found = wait(look(&layout, &image.index.digest));
         assert!(found.is_err() || !found.unwrap().complete, "{}", path.display());
         std::fs::write(&path, bytes).unwrap();
     }
-    assert!(wait(check(&layout, &image.index.digest, LayerLimits::default())).unwrap().complete);
+    assert!(wait(look(&layout, &image.index.digest)).unwrap().complete);
 }
 
 #[test]
@@ -313,24 +317,16 @@ fn tags_obey_their_policy() {
     let (one, other) = (one.index.digest, two.index.digest);
     wait(async {
         two.package.put(&layout).await.unwrap();
-        let move_tags = async |digest: &Digest, tags: &str| {
-            let manifest = layout.manifest(digest, MANIFEST_LIMIT).await.unwrap().unwrap();
-            let tags: Vec<String> = tags.split(' ').map(ToOwned::to_owned).collect();
-            move_tags(&layout, &manifest, &Wanted { tags: &tags, ..Wanted::default() }).await
-        };
-        let taken = move_tags(&other, "v1 v1.0.0").await.unwrap_err();
+        let tags = |text: &str| -> Vec<String> { text.split(' ').map(ToOwned::to_owned).collect() };
+        let taken = move_tags(&layout, &other, &tags("v1 v1.0.0"), None).await.unwrap_err();
         assert!(
             matches!(taken, ImageError::TagTaken { expected, found, .. } if expected == other && found == one)
         );
         assert_eq!(layout.resolve("v1").await.unwrap(), None, "nothing moves when one tag may not");
-        move_tags(&other, "v1.1.0 v1 latest").await.unwrap();
-        // The version of an image is known by the tags it has.
-        let back = move_tags(&one, "v1").await.unwrap_err();
+        move_tags(&layout, &other, &tags("v1.1.0 v1 latest"), None).await.unwrap();
+        let back = move_tags(&layout, &one, &tags("v1.0 v1"), None).await.unwrap_err();
         assert_eq!(back.to_string(), "the tag v1 would go back from 1.1.0 to 1.0.0");
-        let some = move_tags(&one, "v1.0 v1").await.unwrap();
-        assert_eq!(some.iter().map(|one| one.state).collect::<Vec<_>>(), [TagState::Created, TagState::Kept]);
-        assert_eq!(layout.resolve("v1").await.unwrap(), Some(other));
-        let again = move_tags(&one, "v1.0.0").await.unwrap();
+        let again = move_tags(&layout, &one, &tags("v1.0.0"), None).await.unwrap();
         assert_eq!(again[0].previous, Some(one));
     });
 }
@@ -379,7 +375,7 @@ fn an_index_that_lies_about_a_platform_or_hides_damage_is_not_sound() {
     let bytes = serde_json::to_vec(&index).unwrap();
     let digest = wait(layout.put_manifest(media_type::INDEX, &bytes, &[])).unwrap().digest;
     let codes = || {
-        let facts = wait(check(&layout, &digest, LayerLimits::default())).unwrap();
+        let facts = wait(look(&layout, &digest)).unwrap();
         let errors = facts.problems.into_iter().filter(|problem| problem.severity == Severity::Error);
         (facts.complete, errors.map(|problem| problem.code).collect::<Vec<_>>().join(" "))
     };

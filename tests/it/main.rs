@@ -13,5 +13,4 @@ mod flow;
 mod layout;
 mod readme;
 mod support;
-mod transfer;
 mod traps;

@@ -23,9 +23,12 @@ pub enum GitError {
         /// The object.
         id: String,
     },
-    /// The configuration says that objects were left out, in a way that keeps the repository from being opened.
-    #[error("the repository is a partial clone: it has the extension `partialClone`")]
-    PartialExtension,
+    /// A clone that leaves tags out, and has none.
+    #[error("the repository has no release tag, and its remote `{remote}` is fetched without tags")]
+    NoTags {
+        /// The remote.
+        remote: String,
+    },
     /// An object is gone.
     #[error("object {id} is missing from the repository")]
     Missing {
@@ -126,9 +129,6 @@ impl GitError {
         if source.code() == git2::ErrorCode::Owner {
             return Self::Owner { path };
         }
-        if message.contains("partialclone") {
-            return Self::PartialExtension;
-        }
         if message.contains("refstorage") {
             return Self::References { format: "reftable".to_owned() };
         }
@@ -148,7 +148,8 @@ impl Hint for GitError {
         match self {
             Self::NoRepository { .. } => "git-no-repository",
             Self::Shallow => "git-shallow",
-            Self::Partial { .. } | Self::PartialExtension => "git-partial",
+            Self::Partial { .. } => "git-partial",
+            Self::NoTags { .. } => "git-no-tags",
             Self::Missing { .. } => "git-object-missing",
             Self::References { .. } => "git-reftable",
             Self::Objects { .. } => "git-sha256",
@@ -166,7 +167,25 @@ impl Hint for GitError {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Usage
+        match self {
+            // The repository holds too little to tell.
+            Self::Shallow | Self::Partial { .. } | Self::NoTags { .. } | Self::Missing { .. } => {
+                Kind::Undecided
+            }
+            Self::NoRepository { .. }
+            | Self::References { .. }
+            | Self::Objects { .. }
+            | Self::Owner { .. }
+            | Self::Empty
+            | Self::NoTag { .. }
+            | Self::NotARelease { .. }
+            | Self::Tag(_)
+            | Self::NoRevision { .. }
+            | Self::Malformed { .. }
+            | Self::Path { .. }
+            | Self::TooLarge { .. }
+            | Self::Read { .. } => Kind::Usage,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
@@ -179,10 +198,10 @@ impl Hint for GitError {
                 ];
             }
             Self::Partial { .. } => "git fetch --refetch --no-filter --tags",
-            Self::PartialExtension => {
+            Self::NoTags { remote } => {
                 return vec![
-                    "git fetch --refetch --no-filter --tags".to_owned(),
-                    "git config --unset extensions.partialClone".to_owned(),
+                    format!("git fetch --tags {remote}"),
+                    format!("git config --unset remote.{remote}.tagOpt"),
                 ];
             }
             Self::Missing { .. } => "git fsck --connectivity-only",

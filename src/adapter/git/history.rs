@@ -5,8 +5,8 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use git2::ObjectType;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{GitError, Repository, commit, oid};
-use crate::model::{Commit, CommitId};
+use super::{GitError, Repository, commit, oid, shallow};
+use crate::model::{Commit, CommitId, TagFacts};
 
 /// Clocks of machines differ by less.
 const SKEW: SignedDuration = SignedDuration::from_hours(24);
@@ -20,19 +20,26 @@ struct Reading {
     commits: Vec<Commit>,
     /// Behind a released commit.
     hidden: Vec<bool>,
+    /// Where a shallow clone ends.
+    ends: HashSet<CommitId>,
 }
 
 impl Repository {
     /// Every commit that can be reached from the given ones, each read once. Children stand before their parents; of
     /// commits without an order between them the newer one stands first, then the one with the greater id.
     pub fn history(&self, tips: &[CommitId]) -> Result<Vec<Commit>, GitError> {
-        self.unshallow()?;
         let odb = self.odb()?;
         let mut reading = Reading::default();
+        if self.is_shallow() {
+            reading.ends = self.ends()?;
+        }
         let mut pending: Vec<CommitId> = tips.to_vec();
         while let Some(id) = pending.pop() {
             if !reading.index.contains_key(&id) {
                 let commit = self.read_commit(&odb, id)?;
+                if reading.ends.contains(&id) {
+                    return Err(GitError::Shallow);
+                }
                 pending.extend(commit.parents.iter().filter(|id| !reading.index.contains_key(*id)));
                 reading.add(commit, false);
             }
@@ -42,16 +49,28 @@ impl Repository {
 
     /// Like [`Repository::history`], and reads no further than what the tip has and neither the end nor a released
     /// commit has: the other commits that come along are the edge of it. Where dates run against ancestry by more than
-    /// a day everything is read.
+    /// a day everything is read. A shallow clone is enough when it ends behind all of that.
     pub fn history_since(
         &self,
         tip: CommitId,
         end: Option<CommitId>,
         released: &HashSet<CommitId>,
     ) -> Result<Vec<Commit>, GitError> {
-        self.unshallow()?;
+        self.since(tip, end, released, PAST_THE_END)
+    }
+
+    fn since(
+        &self,
+        tip: CommitId,
+        end: Option<CommitId>,
+        released: &HashSet<CommitId>,
+        past_the_end: usize,
+    ) -> Result<Vec<Commit>, GitError> {
         let odb = self.odb()?;
         let mut reading = Reading::default();
+        if self.is_shallow() {
+            reading.ends = self.ends()?;
+        }
         let mut queue: BinaryHeap<(Timestamp, CommitId)> = BinaryHeap::new();
         // Commits in the queue that no released one is known to have.
         let mut wanted = HashSet::from([tip]);
@@ -94,15 +113,42 @@ impl Repository {
             }
             let older =
                 queue.peek().is_none_or(|(next, _)| *next < oldest.saturating_sub(SKEW).unwrap_or(oldest));
-            if wanted.is_empty() && past >= PAST_THE_END && older && !skewed {
+            if wanted.is_empty() && past >= past_the_end && older && !skewed {
                 break;
             }
         }
-        Ok(reading.sorted())
+        reading.finished()
     }
 
-    fn unshallow(&self) -> Result<(), GitError> {
-        if self.is_shallow() { Err(GitError::Shallow) } else { Ok(()) }
+    /// The highest of the releases a commit has; `tags` stand lowest version first. One walk, no further than the
+    /// dates of the releases make it go.
+    pub fn latest<'a>(&self, of: CommitId, tags: &'a [TagFacts]) -> Result<Option<&'a TagFacts>, GitError> {
+        let odb = self.odb()?;
+        let ends = if self.is_shallow() { self.ends()? } else { HashSet::new() };
+        let mut queue = BinaryHeap::from([(self.read_commit(&odb, of)?.time, of)]);
+        let mut seen = HashSet::from([of]);
+        let mut skewed = false;
+        for tag in tags.iter().rev() {
+            let tagged = self.read_commit(&odb, tag.commit)?.time;
+            while !seen.contains(&tag.commit) {
+                if !queue.peek().is_some_and(|(time, _)| skewed || *time + SKEW >= tagged) {
+                    break;
+                }
+                let Some((time, id)) = queue.pop() else { break };
+                let parents = self.read_commit(&odb, id)?.parents;
+                for parent in parents.into_iter().filter(|_| !ends.contains(&id)) {
+                    if seen.insert(parent) {
+                        let at = self.read_commit(&odb, parent)?.time;
+                        skewed |= at > time + SKEW;
+                        queue.push((at, parent));
+                    }
+                }
+            }
+            if seen.contains(&tag.commit) {
+                return Ok(Some(tag));
+            }
+        }
+        if ends.is_empty() { Ok(None) } else { Err(GitError::Shallow) }
     }
 
     pub(super) fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
@@ -115,7 +161,10 @@ impl Repository {
 }
 
 impl Reading {
-    fn add(&mut self, commit: Commit, hidden: bool) {
+    fn add(&mut self, mut commit: Commit, hidden: bool) {
+        if self.ends.contains(&commit.id) {
+            commit.parents.clear();
+        }
         if let std::collections::hash_map::Entry::Vacant(free) = self.index.entry(commit.id) {
             free.insert(self.commits.len());
             self.commits.push(commit);
@@ -123,9 +172,32 @@ impl Reading {
         }
     }
 
+    /// The commits in their order, unless the clone ends too early.
+    fn finished(mut self) -> Result<Vec<Commit>, GitError> {
+        let ends = std::mem::take(&mut self.ends);
+        let hidden: HashSet<CommitId> = match ends.is_empty() {
+            true => HashSet::new(),
+            false => self
+                .commits
+                .iter()
+                .zip(&self.hidden)
+                .filter(|(_, is)| **is)
+                .map(|(commit, _)| commit.id)
+                .collect(),
+        };
+        let sorted = self.sorted();
+        if !ends.is_empty() {
+            let commits: Vec<&Commit> = sorted.iter().collect();
+            if !shallow::is_whole(&commits, &|id| hidden.contains(&id), &ends) {
+                return Err(GitError::Shallow);
+            }
+        }
+        Ok(sorted)
+    }
+
     /// Children before their parents, newer before older.
     fn sorted(self) -> Vec<Commit> {
-        let Self { index, commits, .. } = self;
+        let Self { index, commits, hidden: _, ends: _ } = self;
         let mut children = vec![0u32; commits.len()];
         let known = |commit: &Commit| -> Vec<usize> {
             commit.parents.iter().filter_map(|parent| index.get(parent).copied()).collect()
@@ -152,5 +224,124 @@ impl Reading {
             sorted.push(commit);
         }
         sorted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A repository of commits without files. Those behind others are older.
+    struct Made {
+        _directory: tempfile::TempDir,
+        repository: Repository,
+        ids: Vec<CommitId>,
+        parents: Vec<Vec<usize>>,
+    }
+
+    fn make(steps: &[Vec<usize>]) -> Made {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = git2::Repository::init_bare(directory.path()).unwrap();
+        let odb = inner.odb().unwrap();
+        let tree = odb.write(ObjectType::Tree, b"").unwrap();
+        let count = steps.len();
+        let (mut ids, mut parents) = (vec![CommitId::from_bytes([0; 20]); count], vec![Vec::new(); count]);
+        for at in (0..count).rev() {
+            let behind: BTreeSet<usize> =
+                steps[at].iter().map(|step| at + step).filter(|at| *at < count).collect();
+            let lines: String = behind.iter().map(|at| format!("parent {}\n", ids[*at])).collect();
+            let who = format!("A <a@x> {} +0000", 1_700_000_000 - 60 * at);
+            let text = format!("tree {tree}\n{lines}author {who}\ncommitter {who}\n\nfeat: {at}\n");
+            ids[at] = super::super::commit_id(odb.write(ObjectType::Commit, text.as_bytes()).unwrap());
+            parents[at] = behind.into_iter().collect();
+        }
+        let repository = Repository::discover(directory.path()).unwrap();
+        Made { _directory: directory, repository, ids, parents }
+    }
+
+    fn reach(from: &[CommitId], parents: &HashMap<CommitId, Vec<CommitId>>) -> BTreeSet<CommitId> {
+        let (mut seen, mut open) = (BTreeSet::new(), from.to_vec());
+        while let Some(id) = open.pop() {
+            if let Some(parents) = parents.get(&id)
+                && seen.insert(id)
+            {
+                open.extend(parents);
+            }
+        }
+        seen
+    }
+
+    impl Made {
+        fn graph(&self) -> HashMap<CommitId, Vec<CommitId>> {
+            let of = |parents: &Vec<usize>| parents.iter().map(|at| self.ids[*at]).collect();
+            self.ids.iter().copied().zip(self.parents.iter().map(of)).collect()
+        }
+    }
+
+    /// What the tip has and the released commits do not.
+    fn wanted(
+        tip: CommitId,
+        released: &[CommitId],
+        parents: &HashMap<CommitId, Vec<CommitId>>,
+    ) -> BTreeSet<CommitId> {
+        let has = reach(&[tip], parents);
+        let ends: Vec<CommitId> =
+            released.iter().copied().filter(|id| has.contains(id) && *id != tip).collect();
+        has.difference(&reach(&ends, parents)).copied().collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn what_is_read_is_enough_and_a_cut_is_seen(
+            steps in proptest::collection::vec(proptest::collection::vec(1usize..9, 1..4), 1..50),
+            tags in proptest::collection::vec(1usize..50, 0..6),
+            cuts in proptest::collection::vec(1usize..50, 0..4),
+        ) {
+            let made = make(&steps);
+            let pick = |places: &[usize]| -> Vec<CommitId> {
+                places.iter().filter_map(|at| made.ids.get(*at)).copied().collect()
+            };
+            let (tip, tags, cuts) = (made.ids[0], pick(&tags), pick(&cuts));
+            let truth = wanted(tip, &tags, &made.graph());
+            let read = |commits: Vec<Commit>| {
+                let parents = commits.into_iter().map(|commit| (commit.id, commit.parents)).collect();
+                wanted(tip, &tags, &parents)
+            };
+            let released: HashSet<CommitId> = tags.iter().copied().collect();
+            prop_assert_eq!(&read(made.repository.since(tip, None, &released, 0).unwrap()), &truth);
+
+            let lines: String = cuts.iter().map(|id| format!("{id}\n")).collect();
+            std::fs::write(made.repository.inner.commondir().join("shallow"), lines).unwrap();
+            match made.repository.since(tip, None, &released, 0) {
+                Ok(commits) => prop_assert_eq!(&read(commits), &truth),
+                Err(GitError::Shallow) => {
+                    let reached = reach(&[tip], &made.graph());
+                    prop_assert!(cuts.iter().any(|cut| reached.contains(cut)));
+                }
+                Err(error) => prop_assert!(false, "{error}"),
+            }
+        }
+
+        #[test]
+        fn the_latest_is_the_highest_behind(
+            steps in proptest::collection::vec(proptest::collection::vec(1usize..9, 0..3), 1..50),
+            tags in proptest::collection::vec(0usize..50, 0..6),
+        ) {
+            let made = make(&steps);
+            let facts = |(minor, at): (u64, &usize)| {
+                let commit = *made.ids.get(*at)?;
+                let version = semver::Version::new(0, minor, 0);
+                Some(TagFacts { tag: format!("v{version}").parse().unwrap(), version, commit, object: commit })
+            };
+            let tags: Vec<TagFacts> = (0..).zip(&tags).filter_map(facts).collect();
+            let reached = reach(&[made.ids[0]], &made.graph());
+            let expected = tags.iter().rfind(|tag| reached.contains(&tag.commit));
+            prop_assert_eq!(made.repository.latest(made.ids[0], &tags).unwrap(), expected);
+        }
     }
 }

@@ -5,7 +5,9 @@ mod change;
 mod commit;
 mod error;
 mod history;
+mod partial;
 mod range;
+mod shallow;
 mod tree;
 
 pub use change::{InvalidPattern, PathFilter};
@@ -18,11 +20,14 @@ use std::sync::Once;
 use git2::{ErrorCode, ObjectType, Oid};
 use jiff::Timestamp;
 
+use crate::adapter::fs::Scratch;
 use crate::model::{CommitId, Origin, Tag, TagFacts, TagPattern};
 
 /// A repository on disk.
 pub struct Repository {
     inner: git2::Repository,
+    /// What [`partial`] made, and the git directory it stands for.
+    copy: Option<(Scratch, PathBuf)>,
 }
 
 /// Tags that point to tags are followed this far.
@@ -34,19 +39,20 @@ impl Repository {
         static CACHE: Once = Once::new();
         // Every object is read once; keeping them costs memory and saves nothing.
         CACHE.call_once(|| git2::opts::enable_caching(false));
-        let inner = git2::Repository::discover(directory)
-            .map_err(|error| GitError::open(directory.to_owned(), error))?;
-        Ok(Self { inner })
+        match git2::Repository::discover(directory) {
+            Ok(inner) => Ok(Self { inner, copy: None }),
+            Err(error) if error.message().to_ascii_lowercase().contains("partialclone") => {
+                let (inner, scratch, home) = partial::open(directory)?;
+                Ok(Self { inner, copy: Some((scratch, home)) })
+            }
+            Err(error) => Err(GitError::open(directory.to_owned(), error)),
+        }
     }
 
     /// The top of the work tree; of a bare repository its own directory.
     pub fn root(&self) -> PathBuf {
-        self.inner.workdir().unwrap_or_else(|| self.inner.path()).to_owned()
-    }
-
-    /// Whether it is a shallow clone.
-    pub fn is_shallow(&self) -> bool {
-        self.inner.is_shallow()
+        let home = self.copy.as_ref().map_or_else(|| self.inner.path(), |(_, home)| home);
+        self.inner.workdir().unwrap_or(home).to_owned()
     }
 
     /// The commit of HEAD.
@@ -89,9 +95,10 @@ impl Repository {
     pub fn tags(&self, pattern: &TagPattern) -> Result<Vec<TagFacts>, GitError> {
         let failed = |error| GitError::read("list the tags", error);
         let odb = self.odb()?;
-        let mut tags = Vec::new();
+        let (mut tags, mut any) = (Vec::new(), false);
         for reference in self.inner.references_glob("refs/tags/*").map_err(failed)? {
             let reference = reference.map_err(failed)?;
+            any = true;
             let Some(name) = std::str::from_utf8(reference.name_bytes()).ok() else { continue };
             let name = name.strip_prefix("refs/tags/").unwrap_or(name);
             let (Some(version), Some(target)) = (pattern.version(name), reference.target()) else { continue };
@@ -105,8 +112,24 @@ impl Repository {
                 _ => tags.extend(self.facts(name, version, target)?),
             }
         }
+        if let (false, Some(remote)) = (any, self.leaves_tags_out()) {
+            return Err(GitError::NoTags { remote });
+        }
         tags.sort_by(|left, right| (&left.version, &left.tag).cmp(&(&right.version, &right.tag)));
         Ok(tags)
+    }
+
+    /// The remote that is configured to bring no tags, as `git clone --no-tags` leaves it.
+    fn leaves_tags_out(&self) -> Option<String> {
+        let config = self.inner.config().ok()?;
+        let mut entries = config.entries(Some(r"remote\..*\.tagopt")).ok()?;
+        while let Some(Ok(entry)) = entries.next() {
+            if entry.value().is_ok_and(|value| value == "--no-tags") {
+                let name = entry.name().ok()?.strip_prefix("remote.")?.strip_suffix(".tagopt")?;
+                return Some(name.to_owned());
+            }
+        }
+        None
     }
 
     /// One tag by name. Its version is read with the pattern.

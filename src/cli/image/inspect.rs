@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{CliError, Context, FORMATS, Reply, open, plain};
+use super::{CliError, Context, FORMATS, Opened, Reply, open, plain};
 use crate::adapter::fs::write_atomic;
 use crate::cli::Format;
-use crate::image::{Inspected, digest_lines, inspect};
+use crate::image::{Inspected, View, digest_lines, inspect, platform_manifest};
 use crate::model::{Digest, Platform, Target};
+use crate::port::Manifest;
 use crate::render::json::v1;
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +16,7 @@ use crate::render::json::v1;
     after_help = "Example:\n  kyklos-release image inspect oci:registry:v1.2.3 --referrers --format json"
 )]
 pub(super) struct Args {
-    /// The image: oci:DIR[:TAG|@DIGEST]
+    /// The image: oci:DIR[:TAG|@DIGEST], oci-archive:FILE, docker-archive:FILE or HOST/REPO[:TAG][@DIGEST]
     target: Target,
     /// Print the index, or with --platform its manifest, byte for byte
     #[arg(long)]
@@ -32,19 +33,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    if args.raw && args.out.is_none() && !args.referrers {
+        return raw(context, args);
+    }
     context.allow(if args.raw { &[Format::Text] } else { FORMATS })?;
-    let (inspected, raw) = context.block_on(async {
+    let view = View { platform: args.platform.clone(), referrers: args.referrers };
+    let (inspected, manifest) = context.block_on(async {
         let opened = open(context, &args.target)?;
-        let registry = &*opened.registry;
-        let mut inspected = inspect(registry, &opened.digest().await?, args.referrers).await?;
-        let mut raw = inspected.bytes.clone();
-        if let Some(platform) = &args.platform {
-            inspected = inspected.only(platform)?;
-            if args.raw {
-                raw = inspect(registry, &inspected.platforms[0].digest, false).await?.bytes;
-            }
-        }
-        Ok((inspected, raw))
+        let root = opened.manifest().await?;
+        let manifest = manifest(&opened, &root, args.platform.as_ref().filter(|_| args.raw)).await?;
+        Ok((inspect(&*opened.registry, root, &view).await?, manifest))
     })?;
     if let Some(directory) = &args.out {
         let platforms: Vec<(Platform, Digest)> =
@@ -55,8 +53,31 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         write_atomic(&directory.join("image-digests.txt"), lines.as_bytes())?;
     }
     let wire = v1::image::Inspected::new(args.target.to_string(), &inspected);
-    let text = if args.raw { raw } else { text(&args.target, &inspected).into_bytes() };
+    let text = if args.raw { manifest.bytes } else { text(&args.target, &inspected).into_bytes() };
     Reply::done("kyklos-release/image-inspect/v1", &wire, text)
+}
+
+/// The bytes alone: one request for an index, two for a platform.
+fn raw(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    context.allow(&[Format::Text])?;
+    let manifest = context.block_on(async {
+        let opened = open(context, &args.target)?;
+        let root = opened.manifest().await?;
+        manifest(&opened, &root, args.platform.as_ref()).await
+    })?;
+    Ok(Reply::plain("kyklos-release/image-inspect/v1", manifest.bytes))
+}
+
+/// The index itself, or the manifest of a platform.
+async fn manifest(
+    opened: &Opened,
+    root: &Manifest,
+    platform: Option<&Platform>,
+) -> Result<Manifest, CliError> {
+    match platform {
+        Some(platform) => Ok(platform_manifest(&*opened.registry, root.clone(), platform).await?),
+        None => Ok(root.clone()),
+    }
 }
 
 /// `REPO[:TAG]`: a digest in the target would only repeat the first column.
@@ -66,11 +87,15 @@ fn name(target: &Target) -> String {
 
 // Writing to a String cannot fail.
 fn text(target: &Target, inspected: &Inspected) -> String {
-    let Inspected { digest, media_type, bytes, annotations, platforms, referrers } = inspected;
+    let Inspected { digest, media_type, artifact_type, bytes, annotations, .. } = inspected;
+    let Inspected { platforms, attestations, others, referrers, .. } = inspected;
     let mut out = String::new();
     let _ = writeln!(out, "{target}");
     let _ = writeln!(out, "  digest  {digest}");
     let _ = writeln!(out, "  type    {}, {} bytes", plain(media_type), bytes.len());
+    if let Some(kind) = artifact_type {
+        let _ = writeln!(out, "  is      {}", plain(kind));
+    }
     for (key, value) in annotations {
         let _ = writeln!(out, "  {} = {}", plain(key), plain(value));
     }
@@ -79,7 +104,26 @@ fn text(target: &Target, inspected: &Inspected) -> String {
         let _ = writeln!(out, "{}", one.platform);
         let _ = writeln!(out, "  digest  {}", one.digest);
         let _ = writeln!(out, "  pulled  {} bytes", one.compressed_size);
-        let _ = writeln!(out, "  runs    {} as {}", plain(&one.run.entrypoint.join(" ")), plain(user));
+        let _ = writeln!(
+            out,
+            "  runs    {} as {}",
+            plain(&[&one.run.entrypoint[..], &one.run.cmd[..]].concat().join(" ")),
+            plain(user)
+        );
+    }
+    for attestation in attestations {
+        let subject = attestation.subject.map_or_else(|| "nothing".to_owned(), |subject| subject.short());
+        let _ = writeln!(out, "attestation of {subject}");
+        let _ = writeln!(out, "  digest  {}", attestation.descriptor.digest);
+        for kind in &attestation.predicate_types {
+            let _ = writeln!(out, "  states  {}", plain(kind));
+        }
+    }
+    for other in others {
+        let _ = writeln!(out, "other entry");
+        let _ = writeln!(out, "  digest  {}", other.digest);
+        let _ =
+            writeln!(out, "  type    {}", plain(other.artifact_type.as_deref().unwrap_or(&other.media_type)));
     }
     for attached in referrers {
         let kind = attached.descriptor.artifact_type.as_deref().unwrap_or("unknown");

@@ -278,28 +278,11 @@ fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]
     }
     let head = repository.head()?;
     if args.latest {
-        let found = latest(project, tags, head)?;
+        let found = repository.latest(head, tags)?;
         let found = found.ok_or_else(|| none("HEAD has no release tag behind it"))?;
         return Ok(Asked::One { target: found.commit, tag: Some(repository.tag(&found.tag, pattern)?) });
     }
     Ok(Asked::All { head })
-}
-
-/// The highest release HEAD has: one on another line is none of its releases.
-fn latest<'a>(
-    project: &Project,
-    tags: &'a [TagFacts],
-    head: CommitId,
-) -> Result<Option<&'a TagFacts>, CliError> {
-    if let Some(found) = tags.iter().rfind(|tag| tag.commit == head) {
-        return Ok(Some(found));
-    }
-    for tag in tags.iter().rev() {
-        if project.repository.is_ancestor(tag.commit, head)? {
-            return Ok(Some(tag));
-        }
-    }
-    Ok(None)
 }
 
 fn one(target: CommitId, tag: Option<&TagFacts>) -> Wanted<'_> {

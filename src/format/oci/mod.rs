@@ -3,9 +3,8 @@
 //! What was read is kept as bytes beside the parsed view and never serialised again, so fields unknown here survive.
 //! The types serialise in a fixed key order for documents that are made here.
 
-mod names;
-
-pub use names::{annotation, media_type};
+pub mod annotation;
+pub mod media_type;
 
 use std::collections::BTreeMap;
 
@@ -61,7 +60,8 @@ impl Descriptor {
 
     /// The platform of a runnable image; `None` for attestations and other entries that nobody runs.
     pub fn runnable(&self) -> Option<Platform> {
-        if self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) || self.artifact_type.is_some() {
+        let other = self.artifact_type.as_deref().is_some_and(|kind| !media_type::is_config(kind));
+        if other || self.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) {
             return None;
         }
         self.platform.as_ref()?.platform().filter(|platform| platform.os() != "unknown")
@@ -303,9 +303,15 @@ pub struct Execution {
     /// `UID[:GID]` or names; empty means root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// `NAME=VALUE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<Vec<String>>,
     /// The program and its first arguments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entrypoint: Option<Vec<String>>,
+    /// More arguments, or the program where there is no entrypoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cmd: Option<Vec<String>>,
     /// The directory it starts in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,

@@ -233,3 +233,16 @@ fn gates_explain_themselves() {
             .contains("did you mean `image`?")
     );
 }
+
+#[test]
+fn a_number_that_yaml_versions_read_differently_is_refused() {
+    for written in ["010", "1_000", "yes", "1e3"] {
+        let repository = repository(&POLICY.replace("minTests: 2", &format!("minTests: {written}")));
+        let refused = run(&repository).expect(2);
+        let message = refused.json()["diagnostics"][0]["message"].as_str().unwrap().to_owned();
+        assert!(
+            message.starts_with("gate `unit`: invalid type: ") && message.ends_with(", expected u64"),
+            "{message}"
+        );
+    }
+}

@@ -27,25 +27,84 @@ fn clone(of: &Repository, flags: &[&str]) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// The code of the error and the commands it names.
-fn refused(directory: &Path, line: &str) -> (String, Vec<String>) {
-    let run = kyklos(directory).args(line).args("--format json").run().expect(2);
+/// The exit code, the code of the error and the commands it names.
+fn refused(directory: &Path, line: &str) -> (i32, String, Vec<String>) {
+    let run = kyklos(directory).args(line).args("--format json").run();
     let error = &run.json()["diagnostics"][0];
     let hints = error["hint"].as_str().unwrap_or_default().lines().map(str::to_owned).collect();
-    (error["code"].as_str().unwrap().to_owned(), hints)
+    (run.code(), error["code"].as_str().unwrap().to_owned(), hints)
 }
 
 #[test]
 fn a_shallow_clone_has_no_history() {
     let full = released();
     let (_keep, shallow) = clone(&full, &["--depth", "1"]);
-    for line in ["notes generate --all", "notes next", "notes generate --unreleased"] {
-        let (code, hints) = refused(&shallow, line);
-        assert_eq!(code, "git-shallow", "{line}");
+    for line in [
+        "notes generate --all",
+        "notes next",
+        "notes generate --unreleased",
+        "notes generate --latest",
+        "notes generate HEAD..HEAD",
+    ] {
+        let (exit, code, hints) = refused(&shallow, line);
+        assert_eq!((exit, code.as_str()), (3, "git-shallow"), "{line}");
         assert!(hints[0].contains("git fetch --unshallow --tags"), "{hints:?}");
     }
+    // Nor has a work tree of it.
+    let linked = shallow.with_file_name("linked");
+    full.git(&[
+        "-C",
+        shallow.to_str().unwrap(),
+        "worktree",
+        "add",
+        "--quiet",
+        "--detach",
+        linked.to_str().unwrap(),
+    ]);
+    assert_eq!(refused(&linked, "notes next").1, "git-shallow");
     full.git(&["-C", shallow.to_str().unwrap(), "fetch", "--quiet", "--unshallow", "--tags"]);
     assert_eq!(kyklos(&shallow).args("notes next").run().expect(0).stdout(), "0.1.1\n");
+}
+
+#[test]
+fn a_shallow_clone_that_ends_behind_the_last_release_is_enough() {
+    let full = released();
+    full.git(&["checkout", "--quiet", "-b", "work", "v0.1.0"]);
+    full.commit("feat: three");
+    full.git(&["checkout", "--quiet", "main"]);
+    full.git(&["merge", "--quiet", "--no-ff", "--message", "Merge branch 'work'", "work"]);
+    full.commit("fix: four");
+    let whole = kyklos(full.path()).args("notes generate --unreleased --format json").run().expect(0).json();
+    // Three commits back is the release, on both ways; two is not.
+    let (_keep, enough) = clone(&full, &["--depth", "4"]);
+    let told = kyklos(&enough).args("notes generate --unreleased --format json").run().expect(0).json();
+    assert_eq!(told["data"]["releases"][0]["commits"], whole["data"]["releases"][0]["commits"]);
+    assert_eq!(told["data"]["releases"][0]["previous_tag"], "v0.1.0");
+    assert_eq!(kyklos(&enough).args("notes next").run().expect(0).stdout(), "0.2.0\n");
+    assert_eq!(kyklos(&enough).args("notes generate v0.1.0..HEAD").run().code(), 0);
+    assert_eq!(refused(&enough, "notes generate --all").1, "git-shallow");
+    assert_eq!(refused(&enough, "notes generate --tag v0.1.0").1, "git-shallow");
+    let (_keep, cut) = clone(&full, &["--depth", "2"]);
+    assert_eq!(refused(&cut, "notes generate --unreleased").1, "git-shallow");
+    assert_eq!(refused(&cut, "notes next").1, "git-shallow");
+}
+
+#[test]
+fn a_clone_without_tags_does_not_guess() {
+    let full = released();
+    let (_keep, bare) = clone(&full, &["--no-tags"]);
+    for line in
+        ["notes next", "notes generate --all", "notes generate --unreleased", "notes generate --latest"]
+    {
+        let (exit, code, hints) = refused(&bare, line);
+        assert_eq!(
+            (exit, code.as_str(), hints[0].as_str()),
+            (3, "git-no-tags", "git fetch --tags origin"),
+            "{line}"
+        );
+    }
+    full.git(&["-C", bare.to_str().unwrap(), "fetch", "--quiet", "--tags", "origin"]);
+    assert_eq!(kyklos(&bare).args("notes next").run().expect(0).stdout(), "0.1.1\n");
 }
 
 #[test]
@@ -53,21 +112,39 @@ fn a_partial_clone_has_commits_and_no_files() {
     let full = released();
     full.git(&["config", "uploadpack.allowFilter", "true"]);
     let (_keep, partial) = clone(&full, &["--filter=blob:none", "--no-checkout"]);
-    // Commits are all there, and notes read nothing else.
-    assert_eq!(kyklos(&partial).args("notes next").run().expect(0).stdout(), "0.1.1\n");
-    let (code, hints) = refused(&partial, "archive v0.1.0 -o a.tar.gz");
-    assert_eq!(code, "git-partial");
-    assert!(hints[0].contains("git fetch --refetch --no-filter"), "{hints:?}");
-    assert!(!partial.join("a.tar.gz").exists());
-    // As older versions of git and other programs leave it; the second command of the hint repairs it.
-    let clone = partial.to_str().unwrap();
-    full.git(&["-C", clone, "config", "core.repositoryFormatVersion", "1"]);
-    full.git(&["-C", clone, "config", "extensions.partialClone", "origin"]);
-    let (code, hints) = refused(&partial, "notes next");
-    assert_eq!(code, "git-partial");
-    assert_eq!(hints.last().unwrap(), "git config --unset extensions.partialClone");
-    full.git(&["-C", clone, "config", "--unset", "extensions.partialClone"]);
-    assert_eq!(kyklos(&partial).args("notes next").run().expect(0).stdout(), "0.1.1\n");
+    let clone = partial.to_str().unwrap().to_owned();
+    let linked = partial.with_file_name("linked");
+    full.git(&[
+        "-C",
+        &clone,
+        "worktree",
+        "add",
+        "--quiet",
+        "--no-checkout",
+        "--detach",
+        linked.to_str().unwrap(),
+    ]);
+    let whole = kyklos(full.path()).args("notes generate --format json").run().expect(0).stdout();
+    let commits_only = || {
+        // Commits are all there, and notes read nothing else.
+        assert_eq!(kyklos(&partial).args("notes next").run().expect(0).stdout(), "0.1.1\n");
+        let told = kyklos(&partial).args("notes generate --format json").run().expect(0).stdout();
+        assert_eq!(told, whole);
+        assert_eq!(kyklos(&linked).args("notes next").run().expect(0).stdout(), "0.1.1\n");
+        let (exit, code, hints) = refused(&partial, "archive v0.1.0 -o a.tar.gz");
+        assert_eq!((exit, code.as_str()), (3, "git-partial"));
+        assert!(hints[0].contains("git fetch --refetch --no-filter"), "{hints:?}");
+        assert!(!partial.join("a.tar.gz").exists());
+    };
+    commits_only();
+    // As older versions of git and other programs leave it.
+    full.git(&["-C", &clone, "config", "core.repositoryFormatVersion", "1"]);
+    full.git(&["-C", &clone, "config", "extensions.partialClone", "origin"]);
+    let config = std::fs::read(partial.join(".git/config")).unwrap();
+    commits_only();
+    full.git(&["-C", &clone, "pack-refs", "--all"]);
+    commits_only();
+    assert!(config == std::fs::read(partial.join(".git/config")).unwrap(), "the repository is only read");
 }
 
 #[test]
@@ -75,14 +152,17 @@ fn other_formats_are_named() {
     let sha256 = Repository::new();
     let path = sha256.path().join("sha256");
     sha256.git(&["init", "--quiet", "--object-format=sha256", path.to_str().unwrap()]);
-    assert_eq!(refused(&path, "notes next").0, "git-sha256");
+    assert_eq!(refused(&path, "notes next").1, "git-sha256");
 
     // What `git init --ref-format=reftable` (2.45) writes into the configuration.
     let reftable = released();
     reftable.git(&["config", "core.repositoryFormatVersion", "1"]);
     reftable.git(&["config", "extensions.refStorage", "reftable"]);
-    let (code, hints) = refused(reftable.path(), "notes next");
-    assert_eq!((code.as_str(), hints[0].as_str()), ("git-reftable", "git refs migrate --ref-format=files"));
+    let (exit, code, hints) = refused(reftable.path(), "notes next");
+    assert_eq!(
+        (exit, code.as_str(), hints[0].as_str()),
+        (2, "git-reftable", "git refs migrate --ref-format=files")
+    );
 }
 
 #[test]
@@ -91,6 +171,14 @@ fn a_bare_repository_and_a_work_tree_are_repositories() {
     let (_keep, bare) = clone(&full, &["--bare"]);
     assert_eq!(kyklos(&bare).args("notes next").run().expect(0).stdout(), "0.1.1\n");
     assert_eq!(kyklos(&bare).args("archive v0.1.0 -o a.tar.gz").run().code(), 0);
+
+    // A submodule keeps its repository elsewhere.
+    let parent = Repository::new();
+    let url = full.path().to_str().unwrap();
+    parent.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url, "part"]);
+    let part = parent.path().join("part");
+    assert_eq!(kyklos(&part).args("notes next").run().expect(0).stdout(), "0.1.1\n");
+    assert_eq!(kyklos(&part).args("archive v0.1.0 -o ../a.tar.gz").run().code(), 0);
 
     let linked = full.path().join("linked");
     full.git(&["worktree", "add", "--quiet", "--detach", linked.to_str().unwrap(), "v0.1.0"]);
@@ -108,9 +196,18 @@ fn a_repository_of_another_user_is_not_trusted() {
             return;
         }
     }
-    let (code, hints) = refused(&foreign, "notes next");
-    assert_eq!(code, "git-owner");
-    assert!(hints[0].starts_with("git config --global --add safe.directory "), "{hints:?}");
+    let owner = || {
+        let (exit, code, hints) = refused(&foreign, "notes next");
+        assert_eq!((exit, code.as_str()), (2, "git-owner"));
+        assert!(hints[0].starts_with("git config --global --add safe.directory "), "{hints:?}");
+    };
+    owner();
+    // A clone that is opened another way is trusted no more.
+    let config = foreign.join(".git/config");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let text = text.replace("repositoryformatversion = 0", "repositoryformatversion = 1");
+    std::fs::write(&config, text + "[extensions]\n\tpartialClone = origin\n").unwrap();
+    owner();
 }
 
 #[test]

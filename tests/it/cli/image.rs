@@ -104,16 +104,22 @@ fn check_tells_facts_and_findings() {
       pulled  459 bytes
       files   2048 bytes unpacked
       user    65532
+      runs    app
       shells  none
       setuid  none
+      managers  none
     linux/arm64
       pulled  458 bytes
       files   2048 bytes unpacked
       user    65532
+      runs    app
       shells  none
       setuid  none
+      managers  none
     warning[image-annotation]: there is no annotation org.opencontainers.image.revision
     warning[image-annotation]: there is no annotation org.opencontainers.image.source
+    note[image-annotation]: there is no annotation org.opencontainers.image.title
+    note[image-annotation]: there is no annotation org.opencontainers.image.licenses
     --- stderr
     ");
 }

@@ -1,5 +1,6 @@
 //! The command line as a contract.
 
+mod attribution;
 mod checksums;
 mod frame;
 mod gate;
@@ -11,4 +12,3 @@ mod notes;
 mod notes_settings;
 mod publish;
 mod relations;
-mod transfer;

@@ -139,3 +139,30 @@ fn the_policy_of_the_tag_decides_before_anything_is_sent() {
     let _ =
         run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge --evidence evidence").expect(0);
 }
+
+#[test]
+fn a_withdrawn_release_is_told_by_every_command() {
+    let repository = repository();
+    let _ = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(0);
+    let unsaid = kyklos(repository.path())
+        .args("yank v1.0.0 --forge dir:out/forge --reason")
+        .arg("two\nlines")
+        .run()
+        .expect(2);
+    assert!(unsaid.stderr().contains("expected one line of 1 to 200 bytes"), "{}", unsaid.show());
+    let yank =
+        || kyklos(repository.path()).args("yank v1.0.0 --forge dir:out/forge --reason").arg("it eats data");
+    let yanked = yank().run().expect(0);
+    assert_eq!(yanked.stdout(), "v1.0.0 is withdrawn; its files and images stay for whoever pinned them\n");
+    assert_eq!(yank().run().expect(0).stdout(), "v1.0.0 was withdrawn before; nothing changed\n");
+    let status = run(&repository, "status v1.0.0 --forge dir:out/forge --format json").expect(0).json();
+    assert_eq!(status["data"]["state"], "withdrawn");
+    assert_eq!(status["data"]["next"], "v1.0.0 is withdrawn: it eats data");
+    let again = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(5);
+    assert!(
+        again.stderr().contains("error[publish-withdrawn]: v1.0.0 is withdrawn: it eats data"),
+        "{}",
+        again.show()
+    );
+    assert_eq!(run(&repository, "abort v1.0.0 --forge dir:out/forge").code(), 5);
+}

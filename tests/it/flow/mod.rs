@@ -4,3 +4,4 @@ mod kill;
 mod publish;
 mod rehearse;
 mod world;
+mod yank;

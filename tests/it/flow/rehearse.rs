@@ -263,6 +263,18 @@ fn an_image_that_is_gone_is_missed() {
 }
 
 #[test]
+fn a_withdrawn_release_is_refused_with_its_reason() {
+    let repository = repository();
+    let made = rehearse(&repository, "").expect(0);
+    let tag = "v0.2.0";
+    let line = format!("yank {tag} --forge dir:rehearsal/forge --reason broken");
+    let _ = kyklos(repository.path()).args(&line).run().expect(0);
+    let run = consume(&made.stdout()).expect(1);
+    assert!(run.stdout().contains("it is withdrawn: broken"), "{}", run.show());
+    assert_eq!(run.stdout().matches("verify-").count(), 1, "nothing else is wrong: {}", run.show());
+}
+
+#[test]
 fn another_signer_is_told_apart_from_damage() {
     let repository = repository();
     let run = rehearse(&repository, "").expect(0);

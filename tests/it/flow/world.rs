@@ -16,7 +16,7 @@ use kyklos_release::port::{
     Abilities, BlobReader, Content, Draft, Entry, Files, FilesError, Forge, ForgeError, LockHead, LockRecord,
     Manifest, Progress, Put, Registry, RegistryError, Release, ReleaseId, Stored, Unlisted,
 };
-use kyklos_release::publish::{Decide, Done, Job, PublishError, World, drive};
+use kyklos_release::publish::{Decide, Done, Job, PublishError, World, Yanked, drive, yank};
 
 /// How a run ends at the chosen call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +150,9 @@ impl Forge for Counted<'_, dyn Forge> {
     }
     async fn set_latest(&self, id: &ReleaseId) -> Result<(), ForgeError> {
         counted!(self, "set_latest", self.inner.set_latest(id).await)
+    }
+    async fn state_withdrawn(&self, id: &ReleaseId, statement: &[u8]) -> Result<(), ForgeError> {
+        counted!(self, "state_withdrawn", self.inner.state_withdrawn(id, statement).await)
     }
     async fn lock_head(&self) -> Result<Option<LockHead>, ForgeError> {
         counted!(self, "lock_head", self.inner.lock_head().await)
@@ -339,6 +342,23 @@ impl Fixture {
             progress: &progress,
         };
         block_on(drive(&world, &self.job(&dist, run), run.decide))
+    }
+
+    /// Withdraws it through counted ports.
+    pub(crate) fn yank(&self, counter: &Counter, reason: &str) -> Result<Yanked, PublishError> {
+        let forge = DirForge::new(self.root.join("forge"));
+        let layout = Layout::create(self.root.join("registry")).unwrap();
+        let forge: Counted<'_, dyn Forge> = Counted::new(&forge, counter);
+        let layout: Counted<'_, dyn Registry> = Counted::new(&layout, counter);
+        let dist = Directory::new(self.root.join("dist"));
+        let progress = Silent::default();
+        let repository: Repository = REPOSITORY.parse().unwrap();
+        let world = World {
+            forge: &forge,
+            registries: BTreeMap::from([(repository, &layout as &dyn Registry)]),
+            progress: &progress,
+        };
+        block_on(yank(&world, &self.job(&dist, Run::default()), reason))
     }
 
     pub(crate) fn job<'a>(&'a self, dist: &'a dyn Files, run: Run<'a>) -> Job<'a> {

@@ -4,5 +4,3 @@ pub(crate) mod command;
 pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod repository;
-pub(crate) mod sample;
-pub(crate) mod spectator;

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Rid, Tag};
-use crate::publish::{Action, Done, Job, Stage};
+use crate::publish::{Action, Done, Job, Stage, Yanked};
 
 /// `plan`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -128,6 +128,8 @@ pub enum StageName {
     Published,
     /// The tag belongs to another draft or release.
     Foreign,
+    /// It was published and is withdrawn.
+    Withdrawn,
 }
 
 impl Status {
@@ -139,6 +141,7 @@ impl Status {
             Stage::Staged => StageName::Staged,
             Stage::Published => StageName::Published,
             Stage::Foreign => StageName::Foreign,
+            Stage::Withdrawn => StageName::Withdrawn,
         };
         Self {
             rid: Some(rid.to_string()),
@@ -163,6 +166,7 @@ impl Status {
             StageName::Staged => "staged: every byte is in the draft, nobody sees it yet",
             StageName::Published => "published",
             StageName::Foreign => "foreign: the tag belongs to another draft or release",
+            StageName::Withdrawn => "withdrawn",
         };
         let mut lines = vec![format!("{tag} is {state}")];
         if let Some(rid) = &self.rid {
@@ -193,4 +197,32 @@ pub struct Manual {
 pub struct Abort {
     /// Drafts that were removed.
     pub drafts: usize,
+}
+
+/// `yank`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Yank {
+    /// The identity of the release.
+    pub rid: String,
+    /// The tag.
+    pub tag: String,
+    /// What was changed, in order; empty when it was withdrawn before.
+    pub changes: Vec<String>,
+    /// What a consumer gets now who asks for the latest release; `null` when no stable release is left.
+    pub latest: Option<String>,
+    /// Rolling image tags that still point to the image, because no other stable release has one for them.
+    pub left: Vec<String>,
+}
+
+impl Yank {
+    /// What a run did.
+    pub fn done(job: &Job<'_>, yanked: &Yanked) -> Self {
+        Self {
+            rid: job.rid.to_string(),
+            tag: job.manifest.tag.to_string(),
+            changes: yanked.changes.clone(),
+            latest: yanked.latest.as_ref().map(ToString::to_string),
+            left: yanked.left.clone(),
+        }
+    }
 }
