@@ -11,6 +11,7 @@ mod docs;
 mod floors;
 mod flow;
 mod layout;
+mod look;
 mod readme;
 mod support;
 mod traps;

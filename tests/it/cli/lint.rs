@@ -129,7 +129,7 @@ fn a_shallow_clone_has_what_it_has() {
     let run = kyklos(&clone).args("notes lint --range HEAD~2..HEAD").run().expect(0);
     assert!(run.stdout().starts_with("2 messages looked at"), "{}", run.show());
     let beyond = full.git(&["rev-parse", "HEAD~5"]);
-    let run = kyklos(&clone).args("notes lint --range").arg(format!("{beyond}..HEAD")).run().expect(2);
+    let run = kyklos(&clone).args("notes lint --range").arg(format!("{beyond}..HEAD")).run().expect(3);
     assert!(run.stderr().contains("error[git-shallow]"), "{}", run.show());
     assert!(run.stderr().contains("git fetch --unshallow --tags"), "{}", run.show());
 }

@@ -1,6 +1,7 @@
 //! What the tests share: the binary in a clean environment, and real repositories.
 
 pub(crate) mod command;
+pub(crate) mod crafted;
 pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod repository;
