@@ -8,6 +8,7 @@ pub mod cargo_lock;
 pub mod checksums;
 pub mod conventional;
 pub mod cyclonedx;
+pub mod docker_archive;
 pub mod go_buildinfo;
 pub mod gotest;
 pub mod intoto;

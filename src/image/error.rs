@@ -90,6 +90,70 @@ pub enum ImageError {
         /// The version it should point to.
         new: Version,
     },
+    /// A prerelease has no rolling tags.
+    #[error("the tag {tag} is not moved to {version}: a prerelease has no tag but its own")]
+    TagPrerelease {
+        /// The tag.
+        tag: String,
+        /// The version it should point to.
+        version: Version,
+    },
+    /// Somebody else set a tag while it was being set here.
+    #[error("the tag {tag} was set by somebody else just now")]
+    TagRaced {
+        /// The tag.
+        tag: String,
+        /// The digest it was set to here.
+        expected: Digest,
+        /// The digest it points to; `None` when it is gone.
+        found: Option<Digest>,
+    },
+    /// More of something than is followed.
+    #[error("the image has more than {limit} {what}")]
+    TooMuch {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// Something that was stored is not listed where it has to be found.
+    #[error("{} things attached to {subject} are not listed by {place}", missing.len())]
+    Unlisted {
+        /// Where.
+        place: String,
+        /// What they are attached to.
+        subject: Digest,
+        /// What is not listed, at least one.
+        missing: Vec<Digest>,
+    },
+    /// Two images of an index are for one platform.
+    #[error("there are two images for {platform}")]
+    TwoImages {
+        /// The platform.
+        platform: Platform,
+        /// The first.
+        first: Digest,
+        /// The second.
+        second: Digest,
+    },
+    /// Nothing in an image says for which platform it is.
+    #[error("{digest} does not say for which platform it is")]
+    NoPlatformSaid {
+        /// The manifest.
+        digest: Digest,
+    },
+    /// Something that has to be done at one place of several failed.
+    #[error("{place} did not get the image")]
+    Place {
+        /// Where.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<ImageError>,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped between two steps")]
+    Stopped,
     /// The registry did not do what it was asked for.
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -110,6 +174,14 @@ impl Hint for ImageError {
             Self::Layer(_) => "image-layer",
             Self::TagTaken { .. } => "image-tag-taken",
             Self::TagBackwards { .. } => "image-tag-backwards",
+            Self::TagPrerelease { .. } => "image-tag-prerelease",
+            Self::TagRaced { .. } => "image-tag-raced",
+            Self::TooMuch { .. } => "image-too-much",
+            Self::Unlisted { .. } => "image-unlisted",
+            Self::TwoImages { .. } => "image-two-for-platform",
+            Self::NoPlatformSaid { .. } => "image-no-platform-said",
+            Self::Place { source, .. } => source.code(),
+            Self::Stopped => "interrupted",
             Self::Registry(error) => error.code(),
         }
     }
@@ -122,10 +194,18 @@ impl Hint for ImageError {
             | Self::User { .. }
             | Self::Time { .. }
             | Self::NotFound { .. }
-            | Self::NoPlatform { .. } => Kind::Usage,
-            Self::Document { .. } | Self::Layer(_) => Kind::Refused,
+            | Self::NoPlatform { .. }
+            | Self::TwoImages { .. }
+            | Self::NoPlatformSaid { .. } => Kind::Usage,
+            Self::Document { .. } | Self::Layer(_) | Self::TooMuch { .. } => Kind::Refused,
             Self::Unwritable { .. } => Kind::Internal,
-            Self::TagTaken { .. } | Self::TagBackwards { .. } => Kind::Conflict,
+            Self::TagTaken { .. }
+            | Self::TagBackwards { .. }
+            | Self::TagPrerelease { .. }
+            | Self::TagRaced { .. } => Kind::Conflict,
+            Self::Unlisted { .. } => Kind::Undecided,
+            Self::Stopped => Kind::Interrupted,
+            Self::Place { source, .. } => source.kind(),
             Self::Registry(error) => error.kind(),
         }
     }
@@ -139,6 +219,17 @@ impl Hint for ImageError {
                 let available: Vec<String> = available.iter().map(ToString::to_string).collect();
                 vec![("expected", platform.to_string()), ("found", available.join(", "))]
             }
+            Self::TagRaced { expected, found, .. } => {
+                let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
+                vec![("expected", expected.to_string()), ("found", found)]
+            }
+            Self::TwoImages { first, second, .. } => {
+                vec![("first", first.to_string()), ("second", second.to_string())]
+            }
+            Self::Unlisted { missing, .. } => {
+                missing.iter().take(8).map(|digest| ("missing", digest.to_string())).collect()
+            }
+            Self::Place { source, .. } => source.facts(),
             Self::Registry(error) => error.facts(),
             _ => Vec::new(),
         }
@@ -148,6 +239,17 @@ impl Hint for ImageError {
         match self {
             Self::User { .. } => vec!["give a number, for example --user 65532".to_owned()],
             Self::TagTaken { .. } => vec!["release a new version; a version tag is never moved".to_owned()],
+            Self::TagBackwards { .. } | Self::TagPrerelease { .. } => {
+                vec!["nothing was moved; leave the tag out".to_owned()]
+            }
+            Self::TagRaced { .. } => {
+                vec!["find out who else publishes here; no other tag was moved".to_owned()]
+            }
+            Self::NoPlatformSaid { .. } => {
+                vec!["name an image whose config says os and architecture, or an index".to_owned()]
+            }
+            Self::Stopped => vec!["run the same command again; it goes on where this one stopped".to_owned()],
+            Self::Place { source, .. } => source.hints(),
             Self::Registry(error) => error.hints(),
             _ => Vec::new(),
         }

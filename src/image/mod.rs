@@ -7,14 +7,17 @@ mod check;
 mod complete;
 mod contents;
 mod error;
+mod graph;
 mod inspect;
 mod labels;
 mod layer;
 mod package;
+mod point;
 mod referrer;
 mod scan;
 mod tags;
 mod together;
+mod transfer;
 mod unpack;
 
 pub use assemble::{Assembled, Contents, Settings, assemble};
@@ -24,13 +27,16 @@ pub use check::{
     BaseFacts, Expectations, ImageFacts, PlatformFacts, PreviousFacts, Problem, ProgramFacts, check,
 };
 pub use error::ImageError;
+pub use graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
 pub use inspect::{
     Attached, Attestation, Inspected, InspectedPlatform, Run, View, digest_lines, fetch, inspect,
     platform_manifest,
 };
 pub use layer::Layer;
 pub use package::{Blob, Package};
+pub use point::{ReadBack, move_tags, point};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
 pub use scan::{LayerFacts, scan};
-pub use tags::{Move, TagPolicy, TagState, move_tags, plan_moves, rolling_tags};
+pub use tags::{Looked, Move, TagPolicy, TagState, Wanted, plan_moves};
+pub use transfer::{Arrived, LOOK_AGAIN_AFTER, Meant, Mode, Place, Transfer, Transferred, transfer};
 pub use unpack::{LayerError, LayerLimits};

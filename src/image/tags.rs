@@ -1,10 +1,20 @@
 //! Tags: which never move, which only move forward.
+//!
+//! A full version (`v1.2.3`, also with a prerelease) is set once. `latest`, `v1`, `v1.2` and the rolling names of the
+//! configuration belong to the newest stable version they speak of; a prerelease moves none of them. Which versions there
+//! are is what the tag list of the registry says. Every other tag moves freely.
+
+use std::collections::BTreeMap;
 
 use semver::Version;
 
 use super::error::ImageError;
+use super::together::side_by_side;
 use crate::model::Digest;
 use crate::port::Registry;
+
+/// Most versions whose digest is asked for when nothing else tells which version an image is.
+const ASKED: usize = 64;
 
 /// What may happen to a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +32,70 @@ impl TagPolicy {
     }
 }
 
+/// Which versions a tag speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    /// `v1.2`.
+    Minor(u64, u64),
+    /// `v1`.
+    Major(u64),
+    /// `latest`, or a rolling name of the configuration: all of them.
+    All,
+    /// Any other tag: none, it moves freely.
+    Free,
+}
+
+impl Scope {
+    fn of(tag: &str, rolling: &[String]) -> Self {
+        let mut parts = tag.strip_prefix('v').unwrap_or(tag).split('.').map(str::parse::<u64>);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(major)), None, None) => Self::Major(major),
+            (Some(Ok(major)), Some(Ok(minor)), None) => Self::Minor(major, minor),
+            _ if tag == "latest" || rolling.iter().any(|name| name == tag) => Self::All,
+            _ => Self::Free,
+        }
+    }
+
+    fn holds(&self, version: &Version) -> bool {
+        match self {
+            Self::Minor(major, minor) => (version.major, version.minor) == (*major, *minor),
+            Self::Major(major) => version.major == *major,
+            Self::All => true,
+            Self::Free => false,
+        }
+    }
+}
+
+/// Which tags are to point to an image, and what is known about both.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// The tags.
+    pub tags: &'a [String],
+    /// What may happen to all of them, whatever their shape says.
+    pub policy: Option<TagPolicy>,
+    /// A tag the image is known by, which may be a version.
+    pub known_as: Option<&'a str>,
+    /// Rolling names of the configuration.
+    pub rolling: &'a [String],
+}
+
+impl Wanted<'_> {
+    /// The tag that stands for the rest: the first that never moves, else the first.
+    pub fn first(&self) -> Option<&str> {
+        let fixed = self.tags.iter().find(|tag| self.policy_of(tag) == TagPolicy::Immutable);
+        fixed.or(self.tags.first()).map(String::as_str)
+    }
+
+    fn policy_of(&self, tag: &str) -> TagPolicy {
+        self.policy.unwrap_or_else(|| TagPolicy::of(tag))
+    }
+
+    /// The version of the image, as far as its names tell.
+    fn version(&self) -> Option<Version> {
+        self.tags.iter().map(String::as_str).chain(self.known_as).filter_map(version).max()
+    }
+}
+
 /// What happened to a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TagState {
@@ -29,103 +103,155 @@ pub enum TagState {
     Created,
     /// It pointed to another digest.
     Moved,
+    /// It points there now; where it pointed before was not asked.
+    Set,
     /// It pointed there already.
     Unchanged,
+    /// It stays where it is: a newer version has it, or the image is a prerelease.
+    Kept,
 }
 
-/// One tag and what happened to it.
+impl TagState {
+    /// Whether the tag has to be written.
+    pub fn is_written(self) -> bool {
+        match self {
+            Self::Created | Self::Moved | Self::Set => true,
+            Self::Unchanged | Self::Kept => false,
+        }
+    }
+}
+
+/// One tag and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// The tag.
     pub tag: String,
     /// What may happen to it.
     pub policy: TagPolicy,
-    /// What happened to it.
+    /// What happens to it.
     pub state: TagState,
-    /// Where it pointed to before.
+    /// Where it pointed to before, when that was asked.
     pub previous: Option<Digest>,
+    /// The newer version that has it.
+    pub newer: Option<Version>,
 }
 
-/// Points tags to a stored manifest. All of them are looked at before the first is moved; immutable tags are set first.
-/// `policy` overrides what the shape of a tag says.
-pub async fn move_tags(
-    registry: &dyn Registry,
-    digest: &Digest,
-    tags: &[String],
-    policy: Option<TagPolicy>,
-) -> Result<Vec<Move>, ImageError> {
-    let moves = plan_moves(registry, digest, tags, policy).await?;
-    for wanted in [TagPolicy::Immutable, TagPolicy::Rolling] {
-        for change in moves.iter().filter(|one| one.policy == wanted && one.state != TagState::Unchanged) {
-            registry.tag(&change.tag, digest).await?;
-        }
-    }
-    Ok(moves)
-}
+/// What looking at a registry has shown about its tags: `None` is a tag that is not there.
+pub type Looked = BTreeMap<String, Option<Digest>>;
 
-/// What [`move_tags`] would do. Nothing is changed, and the manifest need not be stored yet.
+/// What pointing the tags to a digest comes to. Nothing is changed, and the manifest need not be stored yet.
+///
+/// A store on disk is asked for every tag; a host only for what decides: the tag list when a rolling tag of a version is
+/// wanted, and tags that never move. Refused as a whole when a tag that never moves points elsewhere, or when there is no
+/// tag that may be set.
 pub async fn plan_moves(
     registry: &dyn Registry,
     digest: &Digest,
-    tags: &[String],
-    policy: Option<TagPolicy>,
+    wanted: &Wanted<'_>,
+    looked: &Looked,
 ) -> Result<Vec<Move>, ImageError> {
-    let mut versions = Vec::new();
-    for tag in registry.tags().await? {
-        if let Some(version) = version(&tag) {
-            versions.push((registry.resolve(&tag).await?, version));
-        }
+    let settled = |tag: &String| looked.get(tag) == Some(&Some(*digest));
+    if wanted.tags.iter().all(settled) {
+        let unchanged = wanted.tags.iter().map(|tag| Move {
+            tag: tag.clone(),
+            policy: wanted.policy_of(tag),
+            state: TagState::Unchanged,
+            previous: Some(*digest),
+            newer: None,
+        });
+        return Ok(unchanged.collect());
     }
-    versions.extend(tags.iter().filter_map(|tag| Some((Some(*digest), version(tag)?))));
-    let version_of = |digest: Option<Digest>| {
-        let of_digest = versions.iter().filter(|(found, _)| digest.is_some() && *found == digest);
-        of_digest.map(|(_, version)| version).max()
+    let near = registry.repository().is_none();
+    let scopes = wanted.tags.iter().map(|tag| match wanted.policy_of(tag) {
+        TagPolicy::Immutable => Scope::Free,
+        TagPolicy::Rolling => Scope::of(tag, wanted.rolling),
+    });
+    let scopes: Vec<Scope> = scopes.collect();
+    let rolls = |(tag, scope): (&String, &Scope)| *scope != Scope::Free && !settled(tag);
+    let listed =
+        if near || wanted.tags.iter().zip(&scopes).any(rolls) { Some(registry.tags().await?) } else { None };
+    let fixed = |tag: &str| wanted.policy_of(tag) == TagPolicy::Immutable;
+    let unknown = wanted.tags.iter().filter(|tag| !looked.contains_key(*tag) && (near || fixed(tag)));
+    let mut looked = looked.clone();
+    let asked = unknown.map(|tag| {
+        let absent = listed.as_ref().is_some_and(|listed| !listed.contains(tag));
+        async move { Ok::<_, ImageError>((tag, if absent { None } else { registry.resolve(tag).await? })) }
+    });
+    for (tag, found) in side_by_side(8, asked).await? {
+        looked.insert(tag.clone(), found);
+    }
+    let listed = listed.unwrap_or_default();
+    let version = match wanted.version() {
+        None => version_of(registry, digest, &listed, &scopes).await?,
+        known => known,
     };
+    let released: Vec<Version> = listed.iter().filter_map(|tag| self::version(tag)).collect();
     let mut moves = Vec::new();
-    for tag in tags {
-        let policy = policy.unwrap_or_else(|| TagPolicy::of(tag));
-        let previous = registry.resolve(tag).await?;
-        let state = match previous {
-            None => TagState::Created,
-            Some(found) if found == *digest => TagState::Unchanged,
-            Some(found) if policy == TagPolicy::Immutable => {
+    for (tag, scope) in wanted.tags.iter().zip(&scopes) {
+        let there = looked.get(tag).copied();
+        let policy = wanted.policy_of(tag);
+        let (state, newer) = match (there, keeps(scope, version.as_ref(), &released)) {
+            (Some(Some(found)), _) if found == *digest => (TagState::Unchanged, None),
+            (Some(Some(found)), _) if policy == TagPolicy::Immutable => {
                 return Err(ImageError::TagTaken { tag: tag.clone(), expected: *digest, found });
             }
-            Some(_) => TagState::Moved,
+            (_, Some(newer)) => (TagState::Kept, newer.cloned()),
+            (Some(None), None) => (TagState::Created, None),
+            (Some(Some(_)), None) => (TagState::Moved, None),
+            (None, None) if !listed.is_empty() && !listed.contains(tag) => (TagState::Created, None),
+            (None, None) => (TagState::Set, None),
         };
-        if let (TagState::Moved, Some(current), Some(new)) =
-            (state, version_of(previous), version_of(Some(*digest)))
-            && new < current
-        {
-            let (current, new) = (current.clone(), new.clone());
-            return Err(ImageError::TagBackwards { tag: tag.clone(), current, new });
-        }
-        moves.push(Move { tag: tag.clone(), policy, state, previous });
+        moves.push(Move { tag: tag.clone(), policy, state, previous: there.flatten(), newer });
+    }
+    if let (Some(version), Some(kept)) = (version, moves.iter().find(|one| one.state == TagState::Kept))
+        && moves.iter().all(|one| one.state == TagState::Kept)
+    {
+        return Err(match &kept.newer {
+            Some(current) => {
+                ImageError::TagBackwards { tag: kept.tag.clone(), current: current.clone(), new: version }
+            }
+            None => ImageError::TagPrerelease { tag: kept.tag.clone(), version },
+        });
     }
     Ok(moves)
 }
 
-/// The rolling tags a version moves, given every released version: `v1.2`, `v1` and `latest`, each only when no newer
-/// stable version has it. A prerelease moves none.
-pub fn rolling_tags(version: &Version, released: &[Version], prefix: &str) -> Vec<String> {
-    if !version.pre.is_empty() {
-        return Vec::new();
+/// Why a rolling tag stays where it is: the newest of the newer stable versions it speaks of, or `Some(None)` because
+/// the image is a prerelease. An image without a version is moved by hand and goes wherever it is told to.
+fn keeps<'a>(
+    scope: &Scope,
+    version: Option<&Version>,
+    released: &'a [Version],
+) -> Option<Option<&'a Version>> {
+    let version = version.filter(|_| *scope != Scope::Free)?;
+    let stable = released.iter().filter(|other| other.pre.is_empty() && scope.holds(other));
+    let newer = stable.filter(|other| *other > version).max();
+    match newer {
+        Some(newer) => Some(Some(newer)),
+        None if !version.pre.is_empty() => Some(None),
+        None => None,
     }
-    let newest = |same: &dyn Fn(&Version) -> bool| {
-        released.iter().all(|other| !other.pre.is_empty() || !same(other) || other <= version)
-    };
-    let Version { major, minor, .. } = version;
-    let mut tags = Vec::new();
-    if newest(&|other| other.major == *major && other.minor == *minor) {
-        tags.push(format!("{prefix}{major}.{minor}"));
-    }
-    if newest(&|other| other.major == *major) {
-        tags.push(format!("{prefix}{major}"));
-    }
-    if newest(&|_| true) {
-        tags.push("latest".to_owned());
-    }
-    tags
+}
+
+/// The newest version that points to the digest, of those that could keep a tag.
+async fn version_of(
+    registry: &dyn Registry,
+    digest: &Digest,
+    listed: &[String],
+    scopes: &[Scope],
+) -> Result<Option<Version>, ImageError> {
+    let mut candidates: Vec<(Version, &String)> = listed
+        .iter()
+        .filter_map(|tag| Some((version(tag)?, tag)))
+        .filter(|(version, _)| scopes.iter().any(|scope| scope.holds(version)))
+        .collect();
+    candidates.sort_by(|left, right| right.cmp(left));
+    candidates.truncate(ASKED);
+    let asked = candidates.into_iter().map(|(version, tag)| async move {
+        let found = registry.resolve(tag).await?;
+        Ok::<_, ImageError>((found == Some(*digest)).then_some(version))
+    });
+    Ok(side_by_side(8, asked).await?.into_iter().flatten().max())
 }
 
 /// The version in a tag such as `v1.2.3` or `1.2.3-rc.1`.
@@ -137,32 +263,65 @@ fn version(tag: &str) -> Option<Version> {
 mod tests {
     use super::*;
 
+    /// Of the four tags of a release those that move and those that are kept.
+    fn decided(released: &str, release: &str) -> (String, String) {
+        let released: Vec<Version> = released.split_whitespace().filter_map(version).collect();
+        let own = version(release).unwrap();
+        let Version { major, minor, .. } = own;
+        let tags =
+            [release.to_owned(), format!("v{major}.{minor}"), format!("v{major}"), "latest".to_owned()];
+        let (moved, kept): (Vec<String>, Vec<String>) = tags.into_iter().partition(|tag| {
+            let scope = match TagPolicy::of(tag) {
+                TagPolicy::Immutable => Scope::Free,
+                TagPolicy::Rolling => Scope::of(tag, &[]),
+            };
+            keeps(&scope, Some(&own), &released).is_none()
+        });
+        (moved.join(" "), kept.join(" "))
+    }
+
     #[test]
     fn rolling_tags_only_move_forward() {
-        for (released, version, expected) in [
-            ("", "0.1.0", "v0.1 v0 latest"),
-            ("0.1.0", "0.2.0-beta.1", ""),
-            ("0.1.0 0.2.0", "0.1.1", "v0.1"),
-            ("1.9.0 2.0.0-rc.1", "1.9.1", "v1.9 v1 latest"),
-            ("1.9.1 2.0.0", "1.9.2", "v1.9 v1"),
-            ("1.2.3", "1.2.3", "v1.2 v1 latest"),
+        for (released, release, moved, kept) in [
+            ("", "v0.1.0", "v0.1.0 v0.1 v0 latest", ""),
+            ("v0.1.0", "v0.2.0-beta.1", "v0.2.0-beta.1", "v0.2 v0 latest"),
+            ("", "v0.2.0-beta.1", "v0.2.0-beta.1", "v0.2 v0 latest"),
+            ("v0.1.0 v0.2.0", "v0.1.1", "v0.1.1 v0.1", "v0 latest"),
+            ("v1.9.0 v2.0.0-rc.1", "v1.9.1", "v1.9.1 v1.9 v1 latest", ""),
+            ("v1.9.1 v2.0.0", "v1.9.2", "v1.9.2 v1.9 v1", "latest"),
+            ("v1.2.3", "v1.2.3", "v1.2.3 v1.2 v1 latest", ""),
+            ("1.10.0 v1.9.9", "v1.9.10", "v1.9.10 v1.9", "v1 latest"),
+            ("latest v1 edge sha256-abc", "v1.0.0", "v1.0.0 v1.0 v1 latest", ""),
+            ("v2.0.0", "v2.0.0-rc.2", "v2.0.0-rc.2", "v2.0 v2 latest"),
         ] {
-            let released: Vec<Version> =
-                released.split_whitespace().map(|text| text.parse().unwrap()).collect();
-            let tags = rolling_tags(&version.parse().unwrap(), &released, "v");
-            assert_eq!(tags.join(" "), expected, "{version}");
+            assert_eq!(decided(released, release), (moved.to_owned(), kept.to_owned()), "{release}");
         }
     }
 
     #[test]
-    fn full_versions_are_immutable() {
-        for (tag, policy) in [
-            ("v1.2.3", TagPolicy::Immutable),
-            ("1.2.3-rc.1", TagPolicy::Immutable),
-            ("v1.2", TagPolicy::Rolling),
-            ("latest", TagPolicy::Rolling),
+    fn tags_tell_what_they_speak_of() {
+        let rolling = ["stable".to_owned()];
+        for (tag, scope, policy) in [
+            ("v1.2.3", Scope::Free, TagPolicy::Immutable),
+            ("1.2.3-rc.1", Scope::Free, TagPolicy::Immutable),
+            ("v1.2", Scope::Minor(1, 2), TagPolicy::Rolling),
+            ("1", Scope::Major(1), TagPolicy::Rolling),
+            ("latest", Scope::All, TagPolicy::Rolling),
+            ("stable", Scope::All, TagPolicy::Rolling),
+            ("edge", Scope::Free, TagPolicy::Rolling),
+            ("v1.2.3.4", Scope::Free, TagPolicy::Rolling),
+            ("main-1a2b3c4", Scope::Free, TagPolicy::Rolling),
         ] {
-            assert_eq!(TagPolicy::of(tag), policy, "{tag}");
+            assert_eq!((Scope::of(tag, &rolling), TagPolicy::of(tag)), (scope, policy), "{tag}");
         }
+    }
+
+    #[test]
+    fn the_tag_that_never_moves_stands_for_the_rest() {
+        let tags = ["latest", "v1", "v1.2.3"].map(ToOwned::to_owned);
+        let wanted = Wanted { tags: &tags, ..Wanted::default() };
+        assert_eq!((wanted.first(), wanted.version()), (Some("v1.2.3"), Some(Version::new(1, 2, 3))));
+        let wanted = Wanted { tags: &tags[..2], known_as: Some("v0.9.0"), ..Wanted::default() };
+        assert_eq!((wanted.first(), wanted.version()), (Some("latest"), Some(Version::new(0, 9, 0))));
     }
 }

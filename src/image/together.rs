@@ -1,5 +1,6 @@
 //! Several requests side by side on one thread.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
@@ -13,38 +14,51 @@ pub(super) async fn together<T, F: Future<Output = T>>(
     at_once: usize,
     futures: impl IntoIterator<Item = F>,
 ) -> Vec<T> {
-    let mut waiting = futures.into_iter().enumerate();
+    let work = futures.into_iter().map(|future| async { Ok::<_, Infallible>(future.await) });
+    match side_by_side(at_once, work).await {
+        Ok(answers) => answers,
+        Err(never) => match never {},
+    }
+}
+
+/// Runs work side by side, at most `jobs` of it at once, started in its order. The answers have the order of the work.
+/// The first error ends all of it: what still runs is dropped where it waits.
+pub(super) async fn side_by_side<F, T, E>(jobs: usize, work: impl IntoIterator<Item = F>) -> Result<Vec<T>, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut waiting = work.into_iter();
     let mut running: Vec<(usize, Pin<Box<F>>)> = Vec::new();
-    let mut done: Vec<Option<T>> = Vec::new();
+    let mut answers: Vec<Option<T>> = Vec::new();
     poll_fn(|context| {
         loop {
-            let mut position = 0;
-            while position < running.len() {
-                let (place, future) = &mut running[position];
-                if let Poll::Ready(answer) = future.as_mut().poll(context) {
-                    done[*place] = Some(answer);
-                    running.remove(position);
-                } else {
-                    position += 1;
+            while running.len() < jobs.max(1) {
+                let Some(next) = waiting.next() else { break };
+                running.push((answers.len(), Box::pin(next)));
+                answers.push(None);
+            }
+            let before = running.len();
+            let mut at = 0;
+            while at < running.len() {
+                match running[at].1.as_mut().poll(context) {
+                    Poll::Pending => at += 1,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(answer)) => {
+                        let (position, _) = running.remove(at);
+                        answers[position] = Some(answer);
+                    }
                 }
             }
-            // Something that is started now has not been polled yet, so the loop goes round once more.
-            let free = at_once.max(1).saturating_sub(running.len());
-            let started = running.len();
-            for (place, future) in waiting.by_ref().take(free) {
-                done.push(None);
-                running.push((place, Box::pin(future)));
+            if running.is_empty() && before == 0 {
+                return Poll::Ready(Ok(()));
             }
-            if running.is_empty() {
-                return Poll::Ready(());
-            }
-            if running.len() == started {
+            if running.len() == before {
                 return Poll::Pending;
             }
         }
     })
-    .await;
-    done.into_iter().flatten().collect()
+    .await?;
+    Ok(answers.into_iter().flatten().collect())
 }
 
 #[cfg(test)]
@@ -75,5 +89,16 @@ mod tests {
         assert_eq!(answers, (0..10).collect::<Vec<_>>());
         assert_eq!(most.get(), 3);
         assert_eq!(together(0, std::iter::once(async { 7 })).await, [7]);
+    }
+
+    #[tokio::test]
+    async fn ends_with_the_first_error() {
+        let started = Cell::new(0);
+        let work = |number: usize| {
+            started.set(started.get() + 1);
+            async move { if number == 1 { Err(number) } else { std::future::pending().await } }
+        };
+        assert_eq!(side_by_side::<_, (), _>(2, (0..9).map(work)).await, Err(1));
+        assert_eq!(started.get(), 2);
     }
 }

@@ -88,6 +88,15 @@ impl Target {
         }
     }
 
+    /// The digest within it.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::File(_) | Self::Dir(_) => None,
+            Self::Layout(inside) | Self::LayoutTar(inside) | Self::DockerArchive(inside) => inside.digest,
+            Self::Registry(reference) => reference.digest,
+        }
+    }
+
     /// The same target without its digest.
     #[must_use]
     pub fn without_digest(&self) -> Self {

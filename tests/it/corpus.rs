@@ -32,6 +32,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("cyclonedx", |bytes| {
         let _ = kyklos_release::format::cyclonedx::parse(bytes);
     }),
+    ("docker_archive", |bytes| {
+        let _ = kyklos_release::format::docker_archive::read(bytes);
+    }),
     ("gotest", |bytes| {
         let _ = kyklos_release::format::gotest::read(bytes);
     }),

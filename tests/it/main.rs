@@ -14,4 +14,5 @@ mod layout;
 mod look;
 mod readme;
 mod support;
+mod transfer;
 mod traps;

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
+use super::fault::{blocking, check_tag, failed, invalid, of_files};
 use super::listing::Listing;
 use crate::adapter::fs::{self as files, TEMPORARY_PREFIX};
 use crate::format::oci::{
     Descriptor, Document, ImageIndex, LayoutFile, MANIFEST_LIMIT, OciError, media_type,
 };
-use crate::model::{Digest, Repository, is_image_tag};
+use crate::model::{Digest, Repository};
 use crate::port::{
     Abilities, BlobReader, Checked, Content, FilesError, Manifest, Put, Registry, RegistryError, Stored,
     Unlisted,
@@ -350,9 +351,16 @@ impl Layout {
         }
         let mut entry = Descriptor::of(media_type, bytes);
         let what = entry.digest.to_string();
+        if !is_document(&entry) {
+            // An index may name it; nothing lists it on its own.
+            let content = Checked::new(io::Cursor::new(bytes.to_vec()), entry.digest, entry.size);
+            self.store(&entry.digest, Box::new(content))?;
+            return Ok(entry.digest);
+        }
         let document = Document::parse(bytes, Some(media_type)).map_err(|error| invalid(&what, &error))?;
         for named in document.named() {
             match self.size(&named.digest)? {
+                None if media_type::is_foreign(&named.media_type) => {}
                 None => return Err(RegistryError::NotStored { digest: named.digest }),
                 Some(found) if found != named.size => {
                     let what = named.digest.to_string();
@@ -516,53 +524,9 @@ fn plain(entry: &Descriptor) -> Descriptor {
     Descriptor { platform: None, artifact_type: None, annotations: BTreeMap::new(), ..entry.clone() }
 }
 
-fn check_tag(tag: &str) -> Result<(), RegistryError> {
-    if is_image_tag(tag) {
-        return Ok(());
-    }
-    let reason = "a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}".to_owned();
-    let what = format!("the tag `{}`", tag.escape_debug().take(200).collect::<String>());
-    Err(RegistryError::Invalid { what, reason })
-}
-
 /// An index may list content of types nobody here knows (image-spec, "Image Index Property Descriptions").
 fn is_document(entry: &Descriptor) -> bool {
     media_type::is_index(&entry.media_type) || media_type::is_manifest(&entry.media_type)
-}
-
-/// Runs what waits for the disk beside the runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RegistryError> + Send + 'static,
-) -> Result<T, RegistryError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(answer) => answer,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(RegistryError::Read { what: "the layout".to_owned(), source: error.into() }),
-        },
-    }
-}
-
-fn failed(action: &'static str, path: &Path, source: io::Error) -> RegistryError {
-    RegistryError::Io { action, path: path.to_owned(), source }
-}
-
-fn invalid(what: &str, error: &OciError) -> RegistryError {
-    RegistryError::Invalid { what: what.to_owned(), reason: error.to_string() }
-}
-
-fn of_files(error: FilesError) -> RegistryError {
-    match error {
-        FilesError::Missing { path } => failed("read", &path, io::ErrorKind::NotFound.into()),
-        FilesError::TooLarge { path, limit } => {
-            RegistryError::TooLarge { what: path.display().to_string(), limit }
-        }
-        FilesError::NotAFile { path } => RegistryError::Invalid {
-            what: path.display().to_string(),
-            reason: "it is not a regular file inside the layout".to_owned(),
-        },
-        FilesError::Io { action, path, source } => RegistryError::Io { action, path, source },
-    }
 }
 
 /// Temporary files are private; what is published is not.

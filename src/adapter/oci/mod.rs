@@ -1,6 +1,15 @@
-//! Registries: the OCI image layout directory.
+//! Registries: the OCI image layout as a directory or a tar file, Docker archives, and memory.
 
+mod archive;
+mod docker_archive;
+mod fault;
 mod layout;
 mod listing;
+mod memory;
+mod place;
+mod tarball;
 
+pub use archive::Archive;
+pub use docker_archive::import;
 pub use layout::Layout;
+pub use memory::Memory;

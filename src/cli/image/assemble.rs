@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::{CliError, Context, FORMATS, Reply, place};
 use crate::adapter::oci::Layout;
-use crate::image::{Contents, Settings, assemble, digest_lines, move_tags, plan_moves};
+use crate::image::{Contents, Looked, Settings, Wanted, assemble, digest_lines, plan_moves};
 use crate::model::{Inside, Platform, Target};
+use crate::port::Registry as _;
 use crate::render::json::v1;
 
 /// Most bytes of one binary.
@@ -106,9 +107,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
     let tags: Vec<String> = tag.into_iter().collect();
     context.block_on(async {
         // A tag that may not move is told before anything is stored.
-        plan_moves(&layout, &assembled.index.digest, &tags, None).await?;
+        let wanted = Wanted { tags: &tags, ..Wanted::default() };
+        let moves = plan_moves(&layout, &assembled.index.digest, &wanted, &Looked::new()).await?;
         assembled.package.put(&layout).await?;
-        move_tags(&layout, &assembled.index.digest, &tags, None).await?;
+        for change in moves.iter().filter(|change| change.state.is_written()) {
+            layout.tag(&change.tag, &assembled.index.digest).await?;
+        }
         Ok(())
     })?;
     let text = digest_lines(&target.to_string(), &assembled.index.digest, &assembled.platforms);

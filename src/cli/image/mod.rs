@@ -3,6 +3,7 @@
 mod assemble;
 mod check;
 mod inspect;
+mod push;
 mod tag;
 
 use clap::Subcommand;
@@ -10,10 +11,10 @@ use clap::Subcommand;
 use super::context::Context;
 use super::error::CliError;
 use super::{Format, Reply};
-use crate::adapter::oci::Layout;
+use crate::adapter::oci::{Archive, Layout, import};
 use crate::diag::Hint as _;
 use crate::format::oci::MANIFEST_LIMIT;
-use crate::image::ImageError;
+use crate::image::{ImageError, Meant};
 use crate::model::{Digest, Inside, Target};
 use crate::port::{Manifest, Registry, RegistryError};
 
@@ -31,6 +32,10 @@ enum ImageCommand {
     Inspect(Box<inspect::Args>),
     /// Read every byte of an image and tell what is wrong with it
     Check(Box<check::Args>),
+    /// Bring an image to a registry, a layout or an archive
+    Push(push::Args),
+    /// Copy an image from one place to another
+    Copy(push::Args),
     /// Point tags to an image
     Tag(tag::Args),
 }
@@ -40,6 +45,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         ImageCommand::Assemble(args) => assemble::run(context, args),
         ImageCommand::Inspect(args) => inspect::run(context, &args),
         ImageCommand::Check(args) => check::run(context, &args),
+        ImageCommand::Push(args) => push::run(context, &args, push::Verb::Push),
+        ImageCommand::Copy(args) => push::run(context, &args, push::Verb::Copy),
         ImageCommand::Tag(args) => tag::run(context, &args),
     }
 }
@@ -49,36 +56,34 @@ struct Opened {
     registry: Box<dyn Registry>,
     meant: Meant,
     target: Target,
-}
-
-/// What in a store is meant.
-enum Meant {
-    Tag(String),
-    Digest(Digest),
+    /// What has to be written when everything is in it.
+    archive: Option<Archive>,
 }
 
 impl Opened {
     /// The index or manifest that is meant. One request.
     async fn manifest(&self) -> Result<Manifest, CliError> {
-        let found = match &self.meant {
-            Meant::Digest(digest) => self.registry.manifest(digest, MANIFEST_LIMIT).await?,
-            Meant::Tag(tag) => self.registry.tagged(tag, MANIFEST_LIMIT).await?,
-        };
-        let what = match &self.meant {
-            Meant::Digest(digest) => digest.to_string(),
-            Meant::Tag(tag) => format!("the tag {tag} of {}", self.target),
-        };
-        found.ok_or_else(|| ImageError::NotFound { what }.into())
+        match &self.meant {
+            Meant::Digest(digest) => {
+                let found = self.registry.manifest(digest, MANIFEST_LIMIT).await?;
+                Ok(found.ok_or_else(|| ImageError::NotFound { what: digest.to_string() })?)
+            }
+            Meant::Tag(tag) => {
+                let found = self.registry.tagged(tag, MANIFEST_LIMIT).await?;
+                Ok(found.ok_or_else(|| self.missing(tag))?)
+            }
+        }
     }
 
-    /// The digest that is meant.
-    async fn digest(&self) -> Result<Digest, CliError> {
-        match &self.meant {
-            Meant::Digest(digest) => Ok(*digest),
-            Meant::Tag(tag) => self.registry.resolve(tag).await?.ok_or_else(|| {
-                let what = format!("the tag {tag} of {}", self.target);
-                ImageError::NotFound { what }.into()
-            }),
+    fn missing(&self, tag: &str) -> ImageError {
+        ImageError::NotFound { what: format!("the tag {tag} of {}", self.target) }
+    }
+
+    /// Writes what is written as a whole.
+    async fn finish(&self) -> Result<(), CliError> {
+        match &self.archive {
+            Some(archive) => Ok(archive.write().await?),
+            None => Ok(()),
         }
     }
 }
@@ -99,22 +104,87 @@ fn place(target: &Target) -> Result<&Inside, CliError> {
     }
 }
 
-/// Opens what a target names and finds out what in it is meant.
-fn open(context: &Context, target: &Target) -> Result<Opened, CliError> {
-    let Inside { path, tag, digest } = place(target)?;
-    let layout = Layout::open(context.path(path))?;
-    let meant = match (digest, tag) {
-        (Some(digest), _) => Meant::Digest(*digest),
-        (None, Some(tag)) => Meant::Tag(tag.clone()),
-        (None, None) => Meant::Digest(only_image(&layout, target)?),
-    };
-    Ok(Opened { registry: Box::new(layout), meant, target: target.clone() })
+/// Files and directories hold no images.
+fn no_image(target: &Target) -> CliError {
+    CliError::usage("image-target", format!("{target} is not an image"))
+        .fact("expected", "oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]")
+        .fact("found", target.to_string())
 }
 
-/// A layout with one image needs no tag.
-fn only_image(layout: &Layout, target: &Target) -> Result<Digest, CliError> {
-    let roots = layout.roots()?;
-    match roots.as_slice() {
+/// Opens what a target names and finds out what in it is meant.
+fn open(context: &Context, target: &Target) -> Result<Opened, CliError> {
+    let (inside, registry, roots, archive): (_, Box<dyn Registry>, _, _) = match target {
+        Target::Layout(inside) => {
+            let layout = Layout::open(context.path(&inside.path))?;
+            let roots = meant(inside).is_none().then(|| layout.roots()).transpose()?;
+            (inside, Box::new(layout), roots, None)
+        }
+        Target::LayoutTar(inside) => {
+            let archive = Archive::open(context.path(&inside.path))?;
+            let registry = archive.registry().clone();
+            let roots = meant(inside).is_none().then(|| registry.roots()).transpose()?;
+            (inside, Box::new(registry), roots, Some(archive))
+        }
+        Target::DockerArchive(inside) => {
+            let registry = import(&context.path(&inside.path))?;
+            let roots = meant(inside).is_none().then(|| registry.roots()).transpose()?;
+            (inside, Box::new(registry), roots, None)
+        }
+        Target::File(_) | Target::Dir(_) | Target::Registry(_) => return Err(no_image(target)),
+    };
+    let meant = match meant(inside) {
+        Some(meant) => meant,
+        None => Meant::Digest(only_image(&roots.unwrap_or_default(), target)?),
+    };
+    Ok(Opened { registry, meant, target: target.clone(), archive })
+}
+
+/// Opens what a target names to put an image there, making it where there is nothing.
+fn open_destination(context: &Context, target: &Target) -> Result<Destination, CliError> {
+    let (registry, archive): (Box<dyn Registry>, _) = match target {
+        Target::Layout(inside) => (Box::new(Layout::create(context.path(&inside.path))?), None),
+        Target::LayoutTar(inside) => {
+            let archive = Archive::extend(context.path(&inside.path))?;
+            (Box::new(archive.registry().clone()), Some(archive))
+        }
+        Target::DockerArchive(_) => {
+            return Err(CliError::usage("image-target", "nothing is written as a Docker archive")
+                .hinted("write an oci-archive: `docker load` and `skopeo` read it"));
+        }
+        Target::File(_) | Target::Dir(_) | Target::Registry(_) => return Err(no_image(target)),
+    };
+    Ok(Destination { registry, archive })
+}
+
+/// A store that gets an image.
+struct Destination {
+    registry: Box<dyn Registry>,
+    /// What has to be written when everything is in it.
+    archive: Option<Archive>,
+}
+
+impl Destination {
+    /// Writes what is written as a whole.
+    async fn finish(&self) -> Result<(), CliError> {
+        match &self.archive {
+            Some(archive) => Ok(archive.write().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What in a store is meant, when the target says it.
+fn meant(inside: &Inside) -> Option<Meant> {
+    match (&inside.digest, &inside.tag) {
+        (Some(digest), _) => Some(Meant::Digest(*digest)),
+        (None, Some(tag)) => Some(Meant::Tag(tag.clone())),
+        (None, None) => None,
+    }
+}
+
+/// A store with one image needs no tag.
+fn only_image(roots: &[Digest], target: &Target) -> Result<Digest, CliError> {
+    match roots {
         [digest] => Ok(*digest),
         _ => {
             let error = RegistryError::Invalid {

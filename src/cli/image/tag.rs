@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use super::push::{policy, tag};
 use super::{CliError, Context, FORMATS, Reply, open};
-use crate::image::{TagPolicy, TagState, move_tags};
-use crate::model::{Target, is_image_tag};
+use crate::image::{TagState, Wanted, move_tags};
+use crate::model::Target;
 use crate::render::json::v1;
 
 /// Point tags to an image
@@ -27,31 +28,32 @@ pub(super) struct Args {
     rolling: bool,
 }
 
-fn tag(text: &str) -> Result<String, &'static str> {
-    if is_image_tag(text) { Ok(text.to_owned()) } else { Err("a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}") }
-}
-
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
-    let policy = match (args.immutable, args.rolling) {
-        (true, _) => Some(TagPolicy::Immutable),
-        (false, true) => Some(TagPolicy::Rolling),
-        (false, false) => None,
-    };
+    let policy = policy(args.immutable, args.rolling);
+    let wanted = Wanted { tags: &args.tags, policy, known_as: args.target.tag(), rolling: &[] };
     let (digest, moves) = context.block_on(async {
         let opened = open(context, &args.target)?;
-        let digest = opened.digest().await?;
-        Ok((digest, move_tags(&*opened.registry, &digest, &args.tags, policy).await?))
+        let manifest = opened.manifest().await?;
+        let moves = move_tags(&*opened.registry, &manifest, &wanted).await?;
+        opened.finish().await?;
+        Ok((manifest.digest, moves))
     })?;
     let mut text = String::new();
     for change in &moves {
         let state = match change.state {
             TagState::Created => "created",
             TagState::Moved => "moved",
+            TagState::Set => "set",
             TagState::Unchanged => "unchanged",
+            TagState::Kept => "kept",
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{state:9} {} -> {digest}", change.tag);
+        let _ = match (&change.state, &change.newer) {
+            (TagState::Kept, Some(newer)) => writeln!(text, "{state:9} {}: {newer} is newer", change.tag),
+            (TagState::Kept, None) => writeln!(text, "{state:9} {}: this is a prerelease", change.tag),
+            _ => writeln!(text, "{state:9} {} -> {digest}", change.tag),
+        };
     }
     Reply::done("kyklos-release/image-tag/v1", &v1::image::Tagged::new(&digest, &moves), text)
 }

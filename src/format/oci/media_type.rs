@@ -39,3 +39,10 @@ pub fn is_config(media_type: &str) -> bool {
 pub fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, MANIFEST | DOCKER_MANIFEST)
 }
+
+/// Whether content of this type is not to be passed on (image-spec, "Non-Distributable Layers"; Docker's foreign
+/// layers).
+pub fn is_foreign(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.oci.image.layer.nondistributable.v1.tar")
+        || media_type.starts_with("application/vnd.docker.image.rootfs.foreign.diff.tar")
+}

@@ -12,3 +12,4 @@ mod notes;
 mod notes_settings;
 mod publish;
 mod relations;
+mod transfer;

@@ -5,3 +5,5 @@ pub(crate) mod crafted;
 pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod repository;
+pub(crate) mod sample;
+pub(crate) mod spectator;

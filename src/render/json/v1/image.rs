@@ -404,8 +404,11 @@ pub struct TagMove {
     pub policy: TagPolicy,
     /// What happened to it.
     pub state: TagState,
-    /// Where it pointed to before.
+    /// Where it pointed to before; `null` when there was no such tag, or when that was not asked.
     pub previous: Option<String>,
+    /// The newer version that has it; only with the state `kept`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newer: Option<String>,
 }
 
 /// Whether a tag may move.
@@ -426,8 +429,12 @@ pub enum TagState {
     Created,
     /// It pointed to another digest.
     Moved,
+    /// It points there now; where it pointed before was not asked.
+    Set,
     /// It pointed there already.
     Unchanged,
+    /// It stays where it is: a newer version has it, or the image is a prerelease.
+    Kept,
 }
 
 impl Tagged {
@@ -448,9 +455,12 @@ impl From<&image::Move> for TagMove {
             state: match change.state {
                 image::TagState::Created => TagState::Created,
                 image::TagState::Moved => TagState::Moved,
+                image::TagState::Set => TagState::Set,
                 image::TagState::Unchanged => TagState::Unchanged,
+                image::TagState::Kept => TagState::Kept,
             },
             previous: change.previous.map(|digest| digest.to_string()),
+            newer: change.newer.as_ref().map(ToString::to_string),
         }
     }
 }

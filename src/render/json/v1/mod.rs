@@ -7,6 +7,7 @@ pub mod lint;
 pub mod notes;
 pub mod publish;
 pub mod rehearse;
+pub mod transfer;
 pub mod verify;
 
 use schemars::schema_for;
@@ -27,7 +28,9 @@ pub const ALL: &[Described] = &[
     Described { name: "gate-run", schema: || schema_for!(Envelope<gate::Verdict>) },
     Described { name: "image-assemble", schema: || schema_for!(Envelope<image::Assembled>) },
     Described { name: "image-check", schema: || schema_for!(Envelope<image::Checked>) },
+    Described { name: "image-copy", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-inspect", schema: || schema_for!(Envelope<image::Inspected>) },
+    Described { name: "image-push", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-tag", schema: || schema_for!(Envelope<image::Tagged>) },
     Described { name: "init", schema: || schema_for!(Envelope<Vec<String>>) },
     Described { name: "manual", schema: || schema_for!(Envelope<publish::Manual>) },

@@ -1,0 +1,192 @@
+//! An OCI image layout in a tar file (`oci-archive:`), read in place and written whole or not at all.
+//!
+//! The same content gives the same bytes: entries are sorted, everything is dated 1970 and belongs to nobody.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::fault::{blocking, failed, invalid, of_files};
+use super::listing::Listing;
+use super::memory::{Held, Memory};
+use super::place::{Place, Shared};
+use super::tarball::{Links, places};
+use crate::adapter::fs as files;
+use crate::format::oci::{
+    Descriptor, Document, LayoutFile, MANIFEST_LIMIT, OciError, annotation, media_type,
+};
+use crate::model::Digest;
+use crate::port::{Checked, RegistryError};
+
+/// Deepest nesting of indexes that is followed.
+const INDEX_DEPTH: usize = 8;
+
+/// Most manifests of one archive that are looked at.
+const MANIFESTS: usize = 10_000;
+
+/// An image layout in a tar file.
+#[derive(Clone)]
+pub struct Archive {
+    path: PathBuf,
+    registry: Memory,
+}
+
+impl Archive {
+    /// Opens an archive to read from it.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
+        let (path, registry) = (path.into(), Memory::new());
+        read(&path, &registry)?;
+        Ok(Self { path, registry })
+    }
+
+    /// Opens an archive to add to it; where there is none it begins empty. Nothing is written before
+    /// [`Archive::write`].
+    pub fn extend(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
+        let path = path.into();
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        files::create_dir(directory).map_err(of_files)?;
+        // The system removes it when this process ends, however it ends.
+        let spill = tempfile::tempfile_in(directory).map_err(|source| failed("write", &path, source))?;
+        let registry = Memory::over(Shared::new(spill, &path));
+        if files::exists(&path) {
+            read(&path, &registry)?;
+        }
+        Ok(Self { path, registry })
+    }
+
+    /// What it holds and what was added.
+    pub fn registry(&self) -> &Memory {
+        &self.registry
+    }
+
+    /// Writes what was added; nothing when nothing was.
+    pub async fn write(&self) -> Result<(), RegistryError> {
+        if !self.registry.is_changed() {
+            return Ok(());
+        }
+        let (index, contents) = (self.registry.index()?, self.registry.contents());
+        let path = self.path.clone();
+        blocking(move || pack(&path, contents, &index)).await
+    }
+}
+
+/// Takes in everything an archive leads to.
+fn read(path: &Path, into: &Memory) -> Result<(), RegistryError> {
+    let places = places(path, Links::Refused)?;
+    let missing = |name: &str| RegistryError::Invalid {
+        what: path.display().to_string(),
+        reason: format!("it holds no file `{name}`"),
+    };
+    let file = |name: &str, limit| -> Result<Vec<u8>, RegistryError> {
+        places.get(name).ok_or_else(|| missing(name))?.read(name, limit)
+    };
+    LayoutFile::parse(&file("oci-layout", 4096)?).map_err(|error| invalid("oci-layout", &error))?;
+    let listing = Listing::parse(&file("index.json", MANIFEST_LIMIT)?)
+        .map_err(|error| invalid("index.json", &error))?;
+    for (name, place) in &places {
+        let Some(hex) = name.strip_prefix("blobs/sha256/") else { continue };
+        let digest = format!("sha256:{hex}").parse::<Digest>().map_err(|_| RegistryError::Invalid {
+            what: path.display().to_string(),
+            reason: format!("`{}` is not the name of a blob", name.escape_debug()),
+        })?;
+        into.hold(digest, place.clone());
+    }
+    for entry in listing.entries() {
+        if let Some(tag) = entry.annotations.get(annotation::REF_NAME) {
+            if listing.tagged(tag).len() > 1 {
+                let reason = format!("several manifests have the tag `{}`", tag.escape_debug());
+                return Err(RegistryError::Invalid { what: "index.json".to_owned(), reason });
+            }
+            into.hold_tag(tag, entry.digest);
+        }
+    }
+    walk(listing.entries().cloned().collect(), &places, into)
+}
+
+/// Tells manifests from blobs: what the listing names, and what indexes name.
+fn walk(
+    mut level: Vec<Descriptor>,
+    places: &BTreeMap<String, Place>,
+    into: &Memory,
+) -> Result<(), RegistryError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..=INDEX_DEPTH {
+        let mut next = Vec::new();
+        for entry in level {
+            let index = media_type::is_index(&entry.media_type);
+            if !(index || media_type::is_manifest(&entry.media_type)) || !seen.insert(entry.digest) {
+                continue;
+            }
+            if seen.len() > MANIFESTS {
+                let error = OciError::TooMany { limit: MANIFESTS, found: seen.len() };
+                return Err(invalid("index.json", &error));
+            }
+            let name = format!("blobs/sha256/{}", entry.digest.hex());
+            // A layout may name content it does not hold; who asks for it is told.
+            let Some(place) = places.get(&name) else { continue };
+            into.hold_manifest(entry.digest, &entry.media_type);
+            if index {
+                let bytes = place.read(&name, MANIFEST_LIMIT)?;
+                if Digest::of(&bytes) != entry.digest {
+                    let (expected, found) = (entry.digest, Digest::of(&bytes));
+                    return Err(RegistryError::DigestMismatch { what: name, expected, found });
+                }
+                let document = Document::parse(&bytes, Some(&entry.media_type))
+                    .map_err(|error| invalid(&entry.digest.to_string(), &error))?;
+                next.extend(document.named().cloned());
+            }
+        }
+        if next.is_empty() {
+            return Ok(());
+        }
+        level = next;
+    }
+    Err(invalid("index.json", &OciError::TooDeep { limit: INDEX_DEPTH }))
+}
+
+/// Writes the tar file beside its name and renames it.
+fn pack(path: &Path, contents: Vec<(Digest, Held)>, index: &[u8]) -> Result<(), RegistryError> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let writing = |source| failed("write", path, source);
+    let mut file = files::temporary_in(directory).map_err(writing)?;
+    let mut builder = tar::Builder::new(BufWriter::with_capacity(128 << 10, file.as_file_mut()));
+    for (digest, held) in contents {
+        let name = format!("blobs/sha256/{}", digest.hex());
+        let reader = Checked::new(held.open(0), digest, held.size());
+        append(&mut builder, &name, held.size(), reader).map_err(|source| {
+            match RegistryError::of_read(source, &name) {
+                RegistryError::Read { source, .. } => writing(source),
+                error => error,
+            }
+        })?;
+    }
+    append(&mut builder, "index.json", index.len() as u64, index).map_err(writing)?;
+    let layout = format!("{{\"imageLayoutVersion\":\"{}\"}}", LayoutFile::VERSION);
+    append(&mut builder, "oci-layout", layout.len() as u64, layout.as_bytes()).map_err(writing)?;
+    builder.into_inner().and_then(|mut writer| writer.flush()).map_err(writing)?;
+    files::finish(file, path, 0o644).map_err(writing)
+}
+
+fn append(
+    builder: &mut tar::Builder<impl io::Write>,
+    name: &str,
+    size: u64,
+    content: impl io::Read,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name)?;
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_cksum();
+    builder.append(&header, content)
+}

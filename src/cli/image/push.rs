@@ -1,0 +1,210 @@
+//! `image push` and `image copy`: an image from one store to another.
+
+use std::fmt::Write as _;
+
+use super::{CliError, Context, FORMATS, Reply, open, open_destination, plain};
+use crate::diag::{Diagnostic, Severity};
+use crate::image::{
+    Arrived, Attachments, GraphLimits, LOOK_AGAIN_AFTER, Mode, Move, Place, Remark, TagPolicy, TagState,
+    Transfer, Transferred, Wanted, transfer,
+};
+use crate::model::{Platform, Target, is_image_tag};
+use crate::port::Progress as _;
+use crate::render::json::v1;
+
+/// Bring an image from one place to another
+///
+/// Blobs are sent side by side, then the manifests that name them, then what is attached; tags come last, so that nothing
+/// is ever half there under a tag. What is there already is not sent again: a run that was ended goes on with the next
+/// one. Images are copied byte for byte and keep their digest.
+///
+/// Tags obey their rules: a full version such as v1.2.3 is set once; latest, v1 and v1.2 stay where they are when a newer
+/// version has them or when the image is a prerelease.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  kyklos-release image push oci:registry:v1.2.3 oci-archive:image.tar:v1.2.3\n  \
+                        kyklos-release image copy oci:staging:v1.2.3 oci:registry:v1.2.3 --tag v1.2 --tag latest --referrers"
+)]
+pub(super) struct Args {
+    /// The image: oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or HOST/REPO[:TAG|@DIGEST]
+    source: Target,
+    /// Where it goes: oci:DIR[:TAG], oci-archive:FILE[:TAG] or HOST/REPO[:TAG]
+    destination: Target,
+    /// Another tag it gets there
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
+    tags: Vec<String>,
+    /// Every platform of the image, which is the default
+    #[arg(long, conflicts_with = "platform")]
+    all_platforms: bool,
+    /// Only the image of this platform, which has a digest of its own
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<Platform>,
+    /// What is attached to the image and its platforms as well: signatures, SBOMs, provenance
+    #[arg(long)]
+    referrers: bool,
+    /// None of the tags may move
+    #[arg(long, conflicts_with = "rolling")]
+    immutable: bool,
+    /// All of the tags may move, also full versions
+    #[arg(long)]
+    rolling: bool,
+}
+
+/// What the command is called: the words differ, the work does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Push,
+    Copy,
+}
+
+impl Verb {
+    fn schema(self) -> &'static str {
+        match self {
+            Self::Push => "kyklos-release/image-push/v1",
+            Self::Copy => "kyklos-release/image-copy/v1",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Push => "Pushed",
+            Self::Copy => "Copied",
+        }
+    }
+}
+
+/// A tag of the command line.
+pub(super) fn tag(text: &str) -> Result<String, &'static str> {
+    if is_image_tag(text) {
+        return Ok(text.to_owned());
+    }
+    Err(if text.contains('+') {
+        "build metadata cannot stand in a tag: + is not allowed there"
+    } else {
+        "a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+    })
+}
+
+/// The policy that flags ask for.
+pub(super) fn policy(immutable: bool, rolling: bool) -> Option<TagPolicy> {
+    match (immutable, rolling) {
+        (true, _) => Some(TagPolicy::Immutable),
+        (false, true) => Some(TagPolicy::Rolling),
+        (false, false) => None,
+    }
+}
+
+pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, CliError> {
+    context.allow(FORMATS)?;
+    let mut tags: Vec<String> = Vec::new();
+    for tag in args.destination.tag().into_iter().chain(args.tags.iter().map(String::as_str)) {
+        if !tags.iter().any(|known| known == tag) {
+            tags.push(tag.to_owned());
+        }
+    }
+    let transferred = context.block_on(async {
+        let source = open(context, &args.source)?;
+        let destination = open_destination(context, &args.destination)?;
+        let job = Transfer {
+            source: &*source.registry,
+            meant: source.meant.clone(),
+            platform: args.platform.clone(),
+            expected: args.destination.digest(),
+            places: vec![Place {
+                name: args.destination.to_string(),
+                registry: &*destination.registry,
+                mode: Mode::Required,
+            }],
+            wanted: Wanted {
+                tags: &tags,
+                policy: policy(args.immutable, args.rolling),
+                known_as: args.source.tag(),
+                rolling: &[],
+            },
+            attachments: if args.referrers { Attachments::Taken } else { Attachments::Left },
+            jobs: 8,
+            look_again_after: LOOK_AGAIN_AFTER,
+            limits: GraphLimits::default(),
+            progress: &context.printer,
+        };
+        let transferred = transfer(&job).await?;
+        destination.finish().await?;
+        Ok(transferred)
+    })?;
+    reply(context, args, verb, &transferred)
+}
+
+fn reply(context: &Context, args: &Args, verb: Verb, transferred: &Transferred) -> Result<Reply, CliError> {
+    context.printer.finished(verb.done(), &format!("{} to {}", transferred.digest, args.destination));
+    let wire = v1::transfer::Transferred::new(args.destination.to_string(), transferred, 0);
+    let mut reply = Reply::done(verb.schema(), &wire, text(transferred))?;
+    reply.diagnostics = transferred.remarks.iter().map(remark).collect();
+    for place in &transferred.places {
+        for kept in place.moves.iter().filter(|one| one.state == TagState::Kept) {
+            let message = format!("{}: {}", place.name, kept_because(kept));
+            reply.diagnostics.push(Diagnostic::new(Severity::Warning, "image-tag-kept", message));
+        }
+    }
+    for diagnostic in &reply.diagnostics {
+        context.printer.warn(&plain(&diagnostic.message));
+    }
+    Ok(reply)
+}
+
+fn kept_because(kept: &Move) -> String {
+    match &kept.newer {
+        Some(newer) => format!("the tag {} stays where it is: {newer} is newer", kept.tag),
+        None => format!("the tag {} stays where it is: this is a prerelease", kept.tag),
+    }
+}
+
+fn remark(remark: &Remark) -> Diagnostic {
+    let (code, message) = match remark {
+        Remark::Foreign { digest, media_type } => {
+            ("image-foreign-layer", format!("the layer {digest} ({media_type}) is not passed on"))
+        }
+        Remark::DuplicatePlatform { index, platform } => {
+            ("image-duplicate-platform", format!("{index} names {platform} more than once"))
+        }
+        Remark::NotAttached { digest, subject } => {
+            ("image-not-attached", format!("{digest} is listed for {subject}, which is not its subject"))
+        }
+    };
+    Diagnostic::new(Severity::Warning, code, message)
+}
+
+// Writing to a String cannot fail.
+fn text(transferred: &Transferred) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", transferred.digest);
+    for place in &transferred.places {
+        let Arrived { name, moves, uploaded, mounted, skipped, manifests, attached, failure, .. } = place;
+        let _ = writeln!(out, "{}", plain(name));
+        if let Some(failure) = failure {
+            let _ = writeln!(out, "  failed     {}", plain(&failure.to_string()));
+            continue;
+        }
+        for change in moves {
+            let state = match change.state {
+                TagState::Created => "created",
+                TagState::Moved => "moved",
+                TagState::Set => "set",
+                TagState::Unchanged => "unchanged",
+                TagState::Kept => "kept",
+            };
+            let _ = writeln!(out, "  {state:10} {}", change.tag);
+        }
+        for (label, digests) in [
+            ("uploaded", uploaded),
+            ("mounted", mounted),
+            ("skipped", skipped),
+            ("manifests", manifests),
+            ("attached", attached),
+        ] {
+            if !digests.is_empty() {
+                let _ = writeln!(out, "  {label:10} {}", digests.len());
+            }
+        }
+    }
+    out
+}
