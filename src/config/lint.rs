@@ -274,11 +274,23 @@ impl Default for Lint {
 }
 
 impl Lint {
-    /// What is meant; else the value that cannot be, and why.
-    pub(super) fn mean(written: &WrittenLint) -> Result<Self, (String, String)> {
+    /// What is meant; else the value that cannot be, and why. A type the changelog has a heading for is a type.
+    pub(super) fn mean<'a>(
+        written: &WrittenLint,
+        told: impl Iterator<Item = &'a str>,
+    ) -> Result<Self, (String, String)> {
         let usual = Self::default();
         let types = match &written.types {
-            None => usual.types,
+            None => {
+                let mut types = usual.types;
+                for kind in told {
+                    let kind = kind.split('(').next().unwrap_or(kind).trim().to_lowercase();
+                    if !types.contains(&kind) {
+                        types.push(kind);
+                    }
+                }
+                types
+            }
             Some(types) => {
                 let word = |text: &String| {
                     text.starts_with(char::is_alphabetic)

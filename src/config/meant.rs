@@ -137,7 +137,8 @@ impl Config {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
-        let lint = Lint::mean(&written.notes.lint)
+        let told = written.notes.types.keys().map(String::as_str);
+        let lint = Lint::mean(&written.notes.lint, told)
             .map_err(|(value, reason)| refuse("notes.lint", &value, reason))?;
         Ok(Self {
             image: image(written.image.as_ref(), &name, refuse)?,

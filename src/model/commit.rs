@@ -110,6 +110,19 @@ pub struct Commit {
     pub time: Timestamp,
     /// The whole message.
     pub message: String,
+    /// Whether it has a signature.
+    pub signed: bool,
+}
+
+/// A commit with its signature taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedCommit {
+    /// The bytes that were signed.
+    pub payload: Vec<u8>,
+    /// The signature, armored.
+    pub signature: Vec<u8>,
+    /// Whether it is the only one.
+    pub single: bool,
 }
 
 /// A release tag and what it points to.

@@ -12,7 +12,7 @@ mod tag;
 mod target;
 
 pub use asset::{AssetName, InvalidAssetName};
-pub use commit::{Commit, CommitId, InvalidCommitId, Person, TagFacts};
+pub use commit::{Commit, CommitId, InvalidCommitId, Person, SignedCommit, TagFacts};
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_image_tag};
 pub use origin::Origin;

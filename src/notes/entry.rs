@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::signature::Signed;
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
 use crate::model::{Commit, CommitId, Person, Tag};
 
@@ -139,6 +140,8 @@ pub struct Entry {
     pub status: Status,
     /// The file that says it in other words than the commit.
     pub overridden: Option<String>,
+    /// What is known about the signature of its commit.
+    pub signature: Signed,
 }
 
 impl Entry {
@@ -166,6 +169,7 @@ impl Entry {
                 authors: Vec::new(),
                 status: Status::Active,
                 overridden: None,
+                signature: Signed::default(),
             });
         };
         let references: Vec<Reference> = message.references.iter().map(Reference::of).collect();
@@ -187,6 +191,7 @@ impl Entry {
             authors: Vec::new(),
             status: Status::Active,
             overridden: None,
+            signature: Signed::default(),
         })
     }
 

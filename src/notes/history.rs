@@ -231,6 +231,7 @@ mod tests {
             authored: Timestamp::UNIX_EPOCH,
             time: Timestamp::UNIX_EPOCH,
             message: format!("feat: {at}"),
+            signed: false,
         };
         steps.iter().enumerate().map(commit).collect()
     }

@@ -13,6 +13,7 @@ mod relation;
 mod release;
 mod render;
 mod rules;
+pub mod signature;
 mod template;
 mod version;
 

@@ -253,6 +253,7 @@ mod tests {
             authored: Timestamp::UNIX_EPOCH,
             time: Timestamp::UNIX_EPOCH,
             message: message.to_owned(),
+            signed: false,
         }
     }
 

@@ -10,6 +10,7 @@ use super::history::{History, Share, Wanted};
 use super::people::{self, Contributor};
 use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
 use super::rules::{Rules, Telling};
+use super::signature::{SignatureCounts, Signed};
 use crate::format::conventional;
 use crate::model::{Commit, CommitId, Origin, Person, Tag, TagFacts};
 
@@ -48,6 +49,8 @@ pub struct ReleaseNotes {
     pub copies: Vec<(CommitId, CommitId)>,
     /// Who contributed, sorted by name.
     pub contributors: Vec<Contributor>,
+    /// How many of its commits are signed.
+    pub signatures: SignatureCounts,
 }
 
 impl ReleaseNotes {
@@ -83,6 +86,8 @@ pub struct Recipe<'a> {
     pub rules: &'a Rules,
     /// Which commits count; the others are not owned.
     pub counts: &'a dyn Fn(&Commit) -> bool,
+    /// What is known about the signature of a commit.
+    pub signature: &'a dyn Fn(&Commit) -> Signed,
     /// The first commit of a person in the whole history.
     pub first: Option<&'a HashMap<String, CommitId>>,
 }
@@ -113,12 +118,16 @@ pub fn release(
     let mut lines = Lines::default();
     let mut telling = Telling::new(recipe.rules);
     let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
+    let mut signatures = SignatureCounts::default();
     for commit in &owned {
+        let signed = (recipe.signature)(commit);
+        signatures.add(signed.state);
         if commit.parents.len() < 2 {
             people.push((commit.id, authors(commit).iter().map(recipe.person).collect()));
         }
         for mut entry in telling.told(commit, entries(commit, recipe, &relations)) {
             entry.authors = entry.authors.iter().map(recipe.person).collect();
+            entry.signature.clone_from(&signed);
             if let Some(target) = relations.reverts.get(&commit.id) {
                 entry.status =
                     Status::Reverts { target: *target, shipped: history.released_in(*target).cloned() };
@@ -164,6 +173,7 @@ pub fn release(
             .filter_map(|commit| Some((commit.id, *relations.duplicates.get(&commit.id)?)))
             .collect(),
         contributors,
+        signatures,
     }
 }
 

@@ -52,6 +52,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("oci", |bytes| {
         let _ = kyklos_release::format::oci::Document::parse(bytes, None);
     }),
+    ("openpgp", |bytes| {
+        let _ = kyklos_release::format::openpgp::keyring(bytes);
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            let _ = kyklos_release::format::openpgp::PgpSignature::parse(text);
+        }
+    }),
     ("purl", |bytes| {
         if let Ok(text) = std::str::from_utf8(bytes) {
             let _ = text.parse::<kyklos_release::format::purl::Purl>();
@@ -65,6 +71,15 @@ const TARGETS: &[(&str, Target)] = &[
             let again = kyklos_release::format::withdrawal::prepend(body, "why");
             let found = kyklos_release::format::withdrawal::find(&again);
             assert_eq!(found.map(|found| found.reason), Some("why"));
+        }
+    }),
+    ("sshsig", |bytes| {
+        let _ = kyklos_release::format::sshsig::allowed_signers(bytes);
+        let _ = kyklos_release::format::sshsig::Revoked::parse(bytes);
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(signature) = kyklos_release::format::sshsig::SshSignature::parse(text)
+        {
+            let _ = kyklos_release::format::sshsig::SshKey::parse(&signature.key);
         }
     }),
     ("yaml", |bytes| {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Commit, CommitId, Person};
+use crate::model::{Commit, CommitId, Person, SignedCommit};
 
 /// The longest message that is kept; a longer one is cut, since nobody reads it in notes.
 const MAX_MESSAGE: usize = 1 << 20;
@@ -11,6 +11,7 @@ const MAX_MESSAGE: usize = 1 << 20;
 pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
     let mut rest = bytes;
     let (mut parents, mut author, mut time, mut encoding) = (Vec::new(), None, None, None);
+    let mut signed = false;
     loop {
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let line = &rest[..end];
@@ -25,7 +26,8 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
             b"author" if author.is_none() => author = Some(signature(value)?),
             b"committer" if time.is_none() => time = Some(signature(value)?.1),
             b"encoding" => encoding = Some(value),
-            // gpgsig, mergetag, and the lines that go on with a space.
+            b"gpgsig" => signed = true,
+            // mergetag, and the lines that go on with a space.
             _ => {}
         }
         if rest.is_empty() {
@@ -34,7 +36,41 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
     }
     let message = decode(&rest[..rest.len().min(MAX_MESSAGE)], encoding);
     let (author, authored) = author?;
-    Some(Commit { id, parents, author, authored, time: time?, message })
+    Some(Commit { id, parents, author, authored, time: time?, message, signed })
+}
+
+/// Takes the signature out of a commit object, as git does before it checks it: the header `gpgsig` with the lines that
+/// go on with a space, and the same with another algorithm in its name, which is not looked at. `None` without one.
+pub(super) fn unsign(bytes: &[u8]) -> Option<SignedCommit> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum In {
+        Signature,
+        Other,
+        Header,
+    }
+    let (mut payload, mut signature, mut count) = (Vec::with_capacity(bytes.len()), Vec::new(), 0);
+    let mut place = In::Header;
+    let mut rest = bytes;
+    while !rest.is_empty() && rest[0] != b'\n' {
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        if line[0] != b' ' {
+            place = match line.strip_prefix(b"gpgsig") {
+                Some([b' ', ..]) => In::Signature,
+                Some(_) => In::Other,
+                None => In::Header,
+            };
+            count += usize::from(place == In::Signature);
+        }
+        match place {
+            In::Signature => signature.extend(line.strip_prefix(b"gpgsig ").unwrap_or(&line[1..])),
+            In::Other => {}
+            In::Header => payload.extend(line),
+        }
+    }
+    payload.extend(rest);
+    (count > 0).then_some(SignedCommit { payload, signature, single: count == 1 })
 }
 
 /// `Name <address> seconds zone`. Names are taken as they are; a time that is out of range becomes the epoch.
@@ -84,6 +120,20 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_is_taken_out_and_nothing_else() {
+        let bytes = b"tree 4b\nauthor A <a> 1 +0000\ngpgsig -----BEGIN\n a\n \n b\n -----END\nmergetag object\n gpgsig x\ngpgsig-sha256 other\n more\nencoding x\n\ngpgsig no\n no\n";
+        let commit = unsign(bytes).unwrap();
+        assert_eq!(commit.signature, b"-----BEGIN\na\n\nb\n-----END\n");
+        assert_eq!(
+            String::from_utf8_lossy(&commit.payload),
+            "tree 4b\nauthor A <a> 1 +0000\nmergetag object\n gpgsig x\nencoding x\n\ngpgsig no\n no\n"
+        );
+        assert!(commit.single);
+        assert!(!unsign(b"gpgsig a\ngpgsig b\n\n").unwrap().single);
+        assert_eq!(unsign(b"tree 4b\n\ngpgsig a\n"), None);
+    }
+
+    #[test]
     fn an_empty_message_and_strange_times() {
         let commit =
             read(ID, b"tree 4b\nauthor <> 99999999999999999999 +0000\ncommitter  <> -5 x\n\n").unwrap();
@@ -96,6 +146,7 @@ mod tests {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             read(ID, &bytes);
+            unsign(&bytes);
         }
     }
 }

@@ -6,7 +6,7 @@ use git2::ObjectType;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{GitError, Repository, commit, oid, shallow};
-use crate::model::{Commit, CommitId, TagFacts};
+use crate::model::{Commit, CommitId, SignedCommit, TagFacts};
 
 /// Clocks of machines differ by less.
 const SKEW: SignedDuration = SignedDuration::from_hours(24);
@@ -149,6 +149,17 @@ impl Repository {
             }
         }
         if ends.is_empty() { Ok(None) } else { Err(GitError::Shallow) }
+    }
+
+    /// A commit with its signature taken out; `None` when it has none.
+    pub fn signed_commit(&self, id: CommitId) -> Result<Option<SignedCommit>, GitError> {
+        let odb = self.odb()?;
+        let found = oid(id);
+        let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
+        if object.kind() != ObjectType::Commit {
+            return Err(GitError::Malformed { id });
+        }
+        Ok(commit::unsign(object.data()))
     }
 
     pub(super) fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {

@@ -18,13 +18,13 @@ impl Repository {
         walk.push(oid(to)).map_err(|error| self.object_error(oid(to), error))?;
         walk.hide(oid(from)).map_err(|error| self.object_error(oid(from), error))?;
         let odb = self.odb()?;
-        let shallow = self.is_shallow();
+        let ends = self.ends()?;
         let mut commits = Vec::new();
         for id in walk {
             let id = id.map_err(|error| self.object_error(oid(to), error))?;
             let commit = self.read_commit(&odb, commit_id(id))?;
             // What lies behind the edge of a shallow clone may belong to the range.
-            if shallow && commit.parents.iter().any(|parent| !self.has(*parent)) {
+            if ends.contains(&commit.id) {
                 return Err(GitError::Shallow);
             }
             commits.push(commit);

@@ -7,11 +7,13 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
+use super::signatures;
 use super::template::MAX_TEMPLATE;
 use super::{behind, settings, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Tag, TagFacts, TagPattern};
+use crate::notes::signature::Signed;
 use crate::notes::{
     History, Preset, Recipe, ReleaseNotes, Share, Since, Squash, Wanted, Writer, first_commits, release,
 };
@@ -71,6 +73,8 @@ pub(super) struct Args {
     /// The most bytes of a changelog of one release; lines of the least weight go first
     #[arg(long, value_name = "N")]
     max_chars: Option<usize>,
+    #[command(flatten)]
+    signatures: signatures::SignatureArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -137,6 +141,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
                 false
             })
     };
+    let trusted = args.signatures.trusted(context, &project)?;
+    let signature = |commit: &Commit| {
+        signatures::judge(&project.repository, &trusted, commit).unwrap_or_else(|error| {
+            failed.borrow_mut().get_or_insert(error);
+            Signed::default()
+        })
+    };
     let recipe = Recipe {
         first_parent: args.first_parent,
         squash: match args.squash {
@@ -148,6 +159,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
+        signature: &signature,
         first: first.as_ref(),
     };
     let origin = project.repository.origin();

@@ -5,6 +5,7 @@ mod lint;
 mod next;
 mod parse;
 mod settings;
+mod signatures;
 mod template;
 
 pub(super) use next::next_version;
@@ -90,6 +91,7 @@ pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Resul
         same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,
+        signature: &signatures::unchecked,
         first: None,
     };
     Ok(release(&history, &wanted, &share, Some(&facts.version), &recipe))

@@ -12,4 +12,5 @@ mod notes;
 mod notes_settings;
 mod publish;
 mod relations;
+mod signatures;
 mod transfer;

@@ -54,6 +54,19 @@ pub struct Release {
     pub stats: Stats,
     /// Who contributed, sorted by name.
     pub contributors: Vec<Contributor>,
+    /// How many of the commits are signed.
+    pub commit_signatures: CommitSignatures,
+}
+
+/// How many commits are signed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CommitSignatures {
+    /// Without a signature.
+    pub none: u64,
+    /// With one that was not checked, or proves nothing.
+    pub present: u64,
+    /// With one of somebody who is trusted.
+    pub verified: u64,
 }
 
 /// How a version moved.
@@ -143,6 +156,15 @@ pub struct Line {
     pub shipped_in: Option<String>,
     /// The file of `.kyklos/changes` that says it in other words.
     pub override_source: Option<String>,
+    /// `none`, `present` or `verified`.
+    pub signature: String,
+    /// Whose signature it is, when that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// Why a signature that was checked is not verified: `not-understood`, `unknown-key`, `expired`, `revoked`,
+    /// `not-for-commits` or `wrong`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_doubt: Option<String>,
 }
 
 impl Line {
@@ -166,6 +188,9 @@ impl Line {
             reverts,
             shipped_in,
             override_source: entry.overridden.clone(),
+            signature: entry.signature.state.as_str().to_owned(),
+            signer: entry.signature.signer.clone(),
+            signature_doubt: entry.signature.reason.map(|doubt| doubt.as_str().to_owned()),
         }
     }
 }
@@ -226,6 +251,11 @@ impl Release {
             duplicates: notes.copies.iter().map(Duplicate::of).collect(),
             stats: Stats::of(notes),
             contributors: notes.contributors.iter().map(Contributor::of).collect(),
+            commit_signatures: CommitSignatures {
+                none: notes.signatures.none as u64,
+                present: notes.signatures.present as u64,
+                verified: notes.signatures.verified as u64,
+            },
         }
     }
 }

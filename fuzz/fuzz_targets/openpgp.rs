@@ -1,0 +1,10 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = kyklos_release::format::openpgp::keyring(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = kyklos_release::format::openpgp::PgpSignature::parse(text);
+    }
+});
