@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::lint::Lint;
 use super::notes::{Notes, WrittenNotes};
-use super::written::{WrittenConfig, WrittenImage};
+use super::written::{WrittenConfig, WrittenImage, WrittenMirror, WrittenMode};
 use crate::diag::{Hint, Kind, Span};
 use crate::format::yaml::{self, YamlError};
 use crate::model::{AssetName, InvalidTag, Platform, Repository, TagPattern, is_image_tag};
@@ -53,6 +53,17 @@ pub struct Image {
     pub user: String,
     /// Tags that move forward; `None` = the usual three.
     pub rolling: Option<Vec<String>>,
+    /// Where else it has to be.
+    pub mirrors: Vec<Mirror>,
+}
+
+/// Another repository with the same image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// Where it is.
+    pub repository: Repository,
+    /// Whether the image must be there before it is tagged anywhere.
+    pub required: bool,
 }
 
 /// The user of distroless images, "nonroot".
@@ -170,7 +181,13 @@ fn image(
             .collect();
         let text = format!("localhost/{}", path.trim_matches('-'));
         let repository = text.parse().map_err(|error| refuse("name", name.as_str(), format!("{error}")))?;
-        return Ok(Image { described: false, repository, user: USER.to_owned(), rolling: None });
+        return Ok(Image {
+            described: false,
+            repository,
+            user: USER.to_owned(),
+            rolling: None,
+            mirrors: Vec::new(),
+        });
     };
     let repository = written
         .repository
@@ -184,7 +201,16 @@ fn image(
     if let Some(bad) = written.rolling.iter().flatten().find(|tag| !is_image_tag(tag)) {
         return Err(refuse("image.rolling", bad, "it is not an image tag".to_owned()));
     }
-    Ok(Image { described: true, repository, user, rolling: written.rolling.clone() })
+    let mut mirrors: Vec<Mirror> = Vec::new();
+    for WrittenMirror { repository: text, mode } in &written.mirrors {
+        let mirror: Repository =
+            text.parse().map_err(|error| refuse("image.mirrors", text, format!("{error}")))?;
+        if mirror == repository || mirrors.iter().any(|other| other.repository == mirror) {
+            return Err(refuse("image.mirrors", text, "it is named twice".to_owned()));
+        }
+        mirrors.push(Mirror { repository: mirror, required: *mode == WrittenMode::Required });
+    }
+    Ok(Image { described: true, repository, user, rolling: written.rolling.clone(), mirrors })
 }
 
 /// A relative path that stays inside.
@@ -267,6 +293,14 @@ mod tests {
     }
 
     #[test]
+    fn mirrors_are_required_unless_said_otherwise() {
+        let text = "name: a\nimage:\n  repository: h.io/a\n  mirrors:\n    - repository: g.io/a\n    - {repository: i.io/a, mode: best-effort}\n";
+        let config = Config::load(text.as_bytes(), "release.yaml").unwrap();
+        let shown = config.image.mirrors.iter().map(|one| format!("{} {}", one.repository, one.required));
+        assert_eq!(shown.collect::<Vec<_>>(), ["g.io/a true", "i.io/a false"]);
+    }
+
+    #[test]
     fn values_that_cannot_be_meant_are_shown() {
         let refuse = |text: &str| {
             let error = Config::load(text.as_bytes(), "release.yaml").unwrap_err();
@@ -275,6 +309,11 @@ mod tests {
         assert_eq!(
             refuse("name: a\nimage:\n  repository: Kyklos\n"),
             ("`Kyklos` cannot be `image.repository`: `Kyklos` is not an image repository of the form HOST[:PORT]/PATH in lower case".to_owned(), Some((3, 15)))
+        );
+        assert!(
+            refuse("name: a\nimage:\n  repository: h.io/a\n  mirrors: [{repository: h.io/a}]\n")
+                .0
+                .contains("named twice")
         );
         assert!(refuse("name: a\nassets: [../x]\n").0.contains("relative path inside"));
         assert!(refuse("name: a/b\n").0.contains("cannot be `name`"));

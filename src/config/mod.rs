@@ -8,6 +8,6 @@ mod written;
 use meant::inside;
 
 pub use lint::{Lint, LintRule, WrittenLint, WrittenSeverity};
-pub use meant::{Config, ConfigError, Image};
+pub use meant::{Config, ConfigError, Image, Mirror};
 pub use notes::{Notes, NotesPreset, WrittenNotes};
-pub use written::{WrittenConfig, WrittenImage};
+pub use written::{WrittenConfig, WrittenImage, WrittenMirror, WrittenMode};

@@ -54,4 +54,29 @@ pub struct WrittenImage {
     pub user: Option<String>,
     /// Tags that move forward with a stable release. Default: `latest`, `vMAJOR` and `vMAJOR.MINOR`.
     pub rolling: Option<Vec<String>>,
+    /// Where else it has to be. Who brings the image to `repository` brings it there too, with what is attached.
+    #[serde(default)]
+    pub mirrors: Vec<WrittenMirror>,
+}
+
+/// Another repository with the same image.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenMirror {
+    /// Where it is, `HOST/PATH`.
+    pub repository: String,
+    /// What a mirror that cannot be reached means. Default: `required`.
+    #[serde(default)]
+    pub mode: WrittenMode,
+}
+
+/// What a mirror that cannot be reached means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrittenMode {
+    /// Nothing is tagged anywhere.
+    #[default]
+    Required,
+    /// The rest goes on, and it is told.
+    BestEffort,
 }

@@ -8,6 +8,7 @@ mod complete;
 mod contents;
 mod error;
 mod graph;
+mod index;
 mod inspect;
 mod labels;
 mod layer;
@@ -28,6 +29,7 @@ pub use check::{
 };
 pub use error::ImageError;
 pub use graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
+pub use index::{Composed, Creation, Part, compose, create};
 pub use inspect::{
     Attached, Attestation, Inspected, InspectedPlatform, Run, View, digest_lines, fetch, inspect,
     platform_manifest,

@@ -125,7 +125,7 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
     }
     let mut arrived = Vec::new();
     for (place, look) in transfer.places.iter().zip(looks) {
-        let mut one = Arrived::new(place);
+        let mut one = Arrived::new(&place.name, place.mode);
         match (look, first) {
             (Some(Ok(found)), Some(tag)) => drop(one.looked.insert(tag.to_owned(), found)),
             (Some(Err(error)), _) => one.fail(transfer.at(place, error.into()))?,
@@ -189,10 +189,10 @@ async fn look(
 }
 
 impl Arrived {
-    fn new(place: &Place<'_>) -> Self {
+    pub(super) fn new(name: &str, mode: Mode) -> Self {
         Self {
-            name: place.name.clone(),
-            mode: place.mode,
+            name: name.to_owned(),
+            mode,
             moves: Vec::new(),
             uploaded: Vec::new(),
             mounted: Vec::new(),
@@ -203,6 +203,22 @@ impl Arrived {
             sent: 0,
             looked: Looked::new(),
         }
+    }
+
+    /// Adds what came of another transfer to the same place. What one sent was there for the other.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (mine, theirs) in [
+            (&mut self.uploaded, other.uploaded),
+            (&mut self.mounted, other.mounted),
+            (&mut self.manifests, other.manifests),
+            (&mut self.attached, other.attached),
+            (&mut self.skipped, other.skipped),
+        ] {
+            mine.extend(theirs);
+        }
+        let sent: BTreeSet<Digest> = self.uploaded.iter().chain(&self.mounted).copied().collect();
+        let mut seen = BTreeSet::new();
+        self.skipped.retain(|digest| !sent.contains(digest) && seen.insert(*digest));
     }
 
     /// Remembers why the place does not get the image, or ends the transfer where it must have it.

@@ -60,7 +60,7 @@ impl FromStr for Binary {
 }
 
 #[derive(Debug, Clone)]
-struct Pair(String, String);
+pub(super) struct Pair(String, String);
 
 impl FromStr for Pair {
     type Err = &'static str;
@@ -120,7 +120,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
     Reply::done("kyklos-release/image-assemble/v1", &wire, text)
 }
 
-fn pairs(pairs: Vec<Pair>) -> BTreeMap<String, String> {
+pub(super) fn pairs(pairs: Vec<Pair>) -> BTreeMap<String, String> {
     pairs.into_iter().map(|Pair(key, value)| (key, value)).collect()
 }
 

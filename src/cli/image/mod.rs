@@ -2,6 +2,7 @@
 
 mod assemble;
 mod check;
+mod index;
 mod inspect;
 mod push;
 mod tag;
@@ -36,6 +37,8 @@ enum ImageCommand {
     Push(push::Args),
     /// Copy an image from one place to another
     Copy(push::Args),
+    /// Make indexes
+    Index(index::Args),
     /// Point tags to an image
     Tag(tag::Args),
 }
@@ -47,6 +50,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         ImageCommand::Check(args) => check::run(context, &args),
         ImageCommand::Push(args) => push::run(context, &args, push::Verb::Push),
         ImageCommand::Copy(args) => push::run(context, &args, push::Verb::Copy),
+        ImageCommand::Index(args) => index::run(context, args),
         ImageCommand::Tag(args) => tag::run(context, &args),
     }
 }

@@ -94,14 +94,20 @@ pub(super) fn policy(immutable: bool, rolling: bool) -> Option<TagPolicy> {
     }
 }
 
-pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, CliError> {
-    context.allow(FORMATS)?;
+/// The tag of a destination and those of the command line, each once.
+pub(super) fn destination_tags(destination: &Target, more: &[String]) -> Vec<String> {
     let mut tags: Vec<String> = Vec::new();
-    for tag in args.destination.tag().into_iter().chain(args.tags.iter().map(String::as_str)) {
+    for tag in destination.tag().into_iter().chain(more.iter().map(String::as_str)) {
         if !tags.iter().any(|known| known == tag) {
             tags.push(tag.to_owned());
         }
     }
+    tags
+}
+
+pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, CliError> {
+    context.allow(FORMATS)?;
+    let tags = destination_tags(&args.destination, &args.tags);
     let transferred = context.block_on(async {
         let source = open(context, &args.source)?;
         let destination = open_destination(context, &args.destination)?;
@@ -131,13 +137,20 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
         destination.finish().await?;
         Ok(transferred)
     })?;
-    reply(context, args, verb, &transferred)
+    finished(context, &args.destination, verb.done(), verb.schema(), &transferred)
 }
 
-fn reply(context: &Context, args: &Args, verb: Verb, transferred: &Transferred) -> Result<Reply, CliError> {
-    context.printer.finished(verb.done(), &format!("{} to {}", transferred.digest, args.destination));
-    let wire = v1::transfer::Transferred::new(args.destination.to_string(), transferred, 0);
-    let mut reply = Reply::done(verb.schema(), &wire, text(transferred))?;
+/// The answer for an image that has arrived.
+pub(super) fn finished(
+    context: &Context,
+    destination: &Target,
+    done: &str,
+    schema: &'static str,
+    transferred: &Transferred,
+) -> Result<Reply, CliError> {
+    context.printer.finished(done, &format!("{} to {destination}", transferred.digest));
+    let wire = v1::transfer::Transferred::new(destination.to_string(), transferred, 0);
+    let mut reply = Reply::done(schema, &wire, text(transferred))?;
     reply.diagnostics = transferred.remarks.iter().map(remark).collect();
     for place in &transferred.places {
         for kept in place.moves.iter().filter(|one| one.state == TagState::Kept) {

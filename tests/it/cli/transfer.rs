@@ -95,6 +95,51 @@ fn an_older_version_leaves_the_tags_of_a_newer_one_alone() {
 }
 
 #[test]
+fn an_index_is_made_over_images_that_were_built_apart() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("app"), "one").unwrap();
+    for (line, to) in [
+        ("--binary linux/amd64=app", "a"),
+        ("--binary linux/arm64=app", "b"),
+        ("--binary linux/amd64=app --user 7", "c"),
+    ] {
+        let _ = kyklos(here.path()).args(&format!("image assemble {line} -o oci:{to}:x")).run().expect(0);
+    }
+    let create = |line: &str| kyklos(here.path()).args(&format!("image index create {line}")).run();
+    let line = "oci:r:v1.0.0 oci:b:x oci:a:x oci:a:x --annotation k=v --format json";
+    let made = create(line).expect(0).json();
+    let digest = made["data"]["digest"].as_str().unwrap().to_owned();
+    assert_eq!(made["data"]["tags"], serde_json::json!(["v1.0.0"]));
+    let raw = kyklos(here.path()).args("image inspect oci:r:v1.0.0 --raw").run().expect(0).stdout();
+    let index: serde_json::Value = serde_json::from_str(&raw).unwrap();
+    let platforms: Vec<_> =
+        index["manifests"].as_array().unwrap().iter().map(|one| &one["platform"]["architecture"]).collect();
+    assert_eq!(platforms, ["arm64", "amd64"]);
+    assert_eq!(index["annotations"], serde_json::json!({"k": "v"}));
+    let check = kyklos(here.path()).args("image check oci:r:v1.0.0 --format json").run().expect(0).json();
+    assert_eq!(check["data"]["complete"], true);
+    // The same again is the same index; a manifest of one platform serves as well as an index.
+    let again = create(line).expect(0).json();
+    assert_eq!(
+        (&again["data"]["digest"], &again["data"]["moves"][0]["state"]),
+        (&made["data"]["digest"], &"unchanged".into())
+    );
+    let child = index["manifests"][0]["digest"].as_str().unwrap();
+    let plain =
+        create(&format!("oci:r:plain oci:r@{child} oci:a:x --annotation k=v --format json")).expect(0).json();
+    assert_eq!(plain["data"]["digest"], digest);
+    insta::assert_snapshot!(create("oci:r:x oci:a:x oci:c:x").show(), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error[image-two-for-platform]: there are two images for linux/amd64
+      first   sha256:8cb5b7febdc16e18e29dea71748fa82c59edb0fc8f0e3eea6274d62f2221e5e6
+      second  sha256:ab6ae92c6e08777197bad23efd5611ad6eb2ae34c643c396b148eeb1d12565a1
+    ");
+    let _ = create("oci:r:v1.0.0 oci:a:x").expect(5);
+}
+
+#[test]
 fn usage() {
     let here = tempfile::tempdir().unwrap();
     assemble(here.path(), "one", "oci:a:v1.0.0");

@@ -29,6 +29,7 @@ pub const ALL: &[Described] = &[
     Described { name: "image-assemble", schema: || schema_for!(Envelope<image::Assembled>) },
     Described { name: "image-check", schema: || schema_for!(Envelope<image::Checked>) },
     Described { name: "image-copy", schema: || schema_for!(Envelope<transfer::Transferred>) },
+    Described { name: "image-index-create", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-inspect", schema: || schema_for!(Envelope<image::Inspected>) },
     Described { name: "image-push", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-tag", schema: || schema_for!(Envelope<image::Tagged>) },

@@ -1,4 +1,4 @@
-//! Answers of `image push` and `image copy`.
+//! Answers of `image push`, `image copy` and `image index create`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use super::image::TagMove;
 use crate::image;
 use crate::model::Digest;
 
-/// Answer of `image push` and `image copy`.
+/// Answer of `image push`, `image copy` and `image index create`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Transferred {
     /// The destination as it was given.
