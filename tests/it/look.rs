@@ -393,3 +393,48 @@ fn a_bomb_is_a_finding() {
         "{answer:#}"
     );
 }
+
+#[test]
+fn the_gate_decides_on_what_check_found() {
+    let repository = crate::support::repository::Repository::new();
+    let store = layout(repository.path(), "reg");
+    let bases = layout(repository.path(), "base");
+    let image = wait(async {
+        let base = || Layer::of(&[("var/lib/dpkg/status.d/base", 0o644, b"x"), ("sbin/apk", 0o755, b"x")]);
+        let below = put_platform(&bases, "amd64", &[base()], json!({}), json!({})).await;
+        let app = Layer::of(&[("app", 0o755, &elf("amd64", &[]))]);
+        let child = put_platform(&store, "amd64", &[base(), app], run_as("65532"), json!({})).await;
+        let named =
+            json!({annotation::BASE_NAME: "example.com/base", annotation::BASE_DIGEST: below["digest"]});
+        put_index(&store, &[child], named).await
+    });
+    let policy = |settings: &str| {
+        repository.write(
+            "policies/release.yaml",
+            format!(
+                "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: {{ name: app, expires: 2999-01-01 }}\n\
+                 profiles:\n  pre-release: {{ gates: [image] }}\ngates:\n  image: {{ type: image, {settings} }}\n"
+            ),
+        );
+        repository.commit("feat: a policy");
+    };
+    let decide = |check: &str, code: i32| -> String {
+        let answer = ask(repository.path(), check, &image, 0);
+        repository.write("image.json", answer.to_string());
+        let _ = kyklos(repository.path()).args("evidence add image.json --kind image").run().expect(0);
+        let run = kyklos(repository.path()).args("gate run --format json").run().expect(code);
+        run.json()["data"]["gates"][0]["measured"].as_str().unwrap().to_owned()
+    };
+    policy("forbidPackageManager: false, distroless: true");
+    assert!(decide("image check", 0).starts_with("linux/amd64 "));
+    policy("distroless: true");
+    assert!(decide("image check", 1).contains("linux/amd64 holds sbin/apk"));
+    policy("forbidPackageManager: false, freshBase: true");
+    assert!(decide("image check", 3).ends_with("what its base stands for now (`image check --base`)"));
+    assert!(decide("image check --base oci:base", 0).starts_with("linux/amd64 "));
+    policy("forbidPackageManager: false, maxGrowth: 0");
+    assert!(decide("image check", 3).ends_with("how large it was before (`image check --previous`)"));
+    assert!(decide("image check --previous oci:base", 1).contains(" before"));
+    let same = format!("image check --previous oci:reg@{}", digest_of(&image));
+    assert!(decide(&same, 0).starts_with("linux/amd64 "));
+}
