@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::error::ImageError;
+use super::foundation::{Below, Foundation, Over};
 use super::layer::pack;
 use super::package::{Blob, Package};
 use crate::format::oci::{
@@ -46,10 +47,22 @@ pub struct Assembled {
     pub index: Descriptor,
     /// The platform manifests, sorted by platform.
     pub platforms: Vec<(Platform, Digest)>,
+    /// Bytes a consumer pulls, for each of them: config and layers as stored, those of a base as well.
+    pub sizes: Vec<u64>,
 }
 
 /// Makes an image with one platform per binary, platforms sorted. Memory: the binaries once more, compressed.
 pub fn assemble(contents: &[Contents], settings: &Settings) -> Result<Assembled, ImageError> {
+    assemble_on(None, contents, settings)
+}
+
+/// Like [`assemble`], over the layers of a base, which are not part of what is made: [`Foundation::layers`] must be stored
+/// first.
+pub fn assemble_on(
+    base: Option<&Foundation>,
+    contents: &[Contents],
+    settings: &Settings,
+) -> Result<Assembled, ImageError> {
     let mut by_platform = BTreeMap::new();
     for content in contents {
         if by_platform.insert(content.platform.clone().normalised(), content).is_some() {
@@ -60,12 +73,17 @@ pub fn assemble(contents: &[Contents], settings: &Settings) -> Result<Assembled,
         return Err(ImageError::NoBinary);
     }
     check_user(&settings.user)?;
-    let mut annotations = settings.annotations.clone();
+    // Who writes an annotation by hand means it.
+    let mut annotations = base.map(Foundation::annotations).unwrap_or_default();
+    annotations.extend(settings.annotations.clone());
     annotations.entry(annotation::CREATED.to_owned()).or_insert_with(|| settings.created.to_string());
     let mut package = Package::default();
-    let (mut manifests, mut platforms) = (Vec::new(), Vec::new());
+    let (mut manifests, mut platforms, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
     for (platform, content) in by_platform {
-        let manifest = assemble_platform(&platform, content, settings, &annotations, &mut package)?;
+        let below = base.map(|base| base.below(&platform)).transpose()?;
+        let (manifest, size) =
+            assemble_platform(&platform, below, content, settings, &annotations, &mut package)?;
+        sizes.push(size);
         platforms.push((platform.clone(), manifest.digest));
         manifests
             .push(Descriptor { platform: Some(PlatformFields::from(&platform)), ..manifest.descriptor() });
@@ -82,16 +100,17 @@ pub fn assemble(contents: &[Contents], settings: &Settings) -> Result<Assembled,
     let index = Blob::new(media_type::INDEX, to_json(&index)?);
     let descriptor = index.descriptor();
     package.manifests.push(index);
-    Ok(Assembled { package, index: descriptor, platforms })
+    Ok(Assembled { package, index: descriptor, platforms, sizes })
 }
 
 fn assemble_platform(
     platform: &Platform,
+    below: Option<&Below>,
     content: &Contents,
     settings: &Settings,
     annotations: &BTreeMap<String, String>,
     package: &mut Package,
-) -> Result<Blob, ImageError> {
+) -> Result<(Blob, u64), ImageError> {
     let name = content.name.as_str();
     let plain = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
     if name.is_empty() || name.starts_with('.') || name.len() > 100 || !name.chars().all(plain) {
@@ -104,34 +123,30 @@ fn assemble_platform(
         .filter(|seconds| *seconds < 1 << 33)
         .ok_or(ImageError::Time { found: seconds })?;
     let packed = pack(name, &content.bytes, mtime)?;
-    let created = Some(settings.created.to_string());
-    let config = ImageConfig {
-        architecture: platform.architecture().to_owned(),
-        os: platform.os().to_owned(),
-        variant: platform.variant().map(ToOwned::to_owned),
-        created: created.clone(),
-        config: Some(Execution {
-            user: Some(settings.user.clone()),
-            env: None,
-            entrypoint: Some(vec![format!("/{name}")]),
-            cmd: None,
-            working_dir: Some("/".to_owned()),
-            labels: Some(settings.labels.clone()).filter(|labels| !labels.is_empty()),
-        }),
-        rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![packed.diff_id] },
-        history: Some(vec![History {
-            created,
-            created_by: Some("kyklos-release image assemble".to_owned()),
-        }]),
+    let entrypoint = format!("/{name}");
+    let created = settings.created.to_string();
+    let config = match below {
+        Some(below) => to_json(&below.config(&Over {
+            user: &settings.user,
+            entrypoint: &entrypoint,
+            labels: &settings.labels,
+            diff_id: packed.diff_id,
+            created: &created,
+            created_by: CREATED_BY,
+        }))?,
+        None => to_json(&config_of(platform, settings, entrypoint, packed.diff_id, created))?,
     };
-    let config = Blob::new(media_type::CONFIG, to_json(&config)?);
+    let config = Blob::new(media_type::CONFIG, config);
     let layer = Blob::new(media_type::LAYER_GZIP, packed.bytes);
+    let mut layers = below.map(|below| below.layers.clone()).unwrap_or_default();
+    layers.push(layer.descriptor());
+    let size = layers.iter().map(|layer| layer.size).fold(config.bytes.len() as u64, u64::saturating_add);
     let manifest = ImageManifest {
         schema_version: 2,
         media_type: media_type::MANIFEST.to_owned(),
         artifact_type: None,
         config: Some(config.descriptor()),
-        layers: vec![layer.descriptor()],
+        layers,
         subject: None,
         annotations: annotations.clone(),
     };
@@ -140,8 +155,37 @@ fn assemble_platform(
             package.blobs.push(blob);
         }
     }
-    Ok(Blob::new(media_type::MANIFEST, to_json(&manifest)?))
+    Ok((Blob::new(media_type::MANIFEST, to_json(&manifest)?), size))
 }
+
+/// The config of an image that holds one layer and nothing else.
+fn config_of(
+    platform: &Platform,
+    settings: &Settings,
+    entrypoint: String,
+    diff_id: Digest,
+    created: String,
+) -> ImageConfig {
+    ImageConfig {
+        architecture: platform.architecture().to_owned(),
+        os: platform.os().to_owned(),
+        variant: platform.variant().map(ToOwned::to_owned),
+        created: Some(created.clone()),
+        config: Some(Execution {
+            user: Some(settings.user.clone()),
+            env: None,
+            entrypoint: Some(vec![entrypoint]),
+            cmd: None,
+            working_dir: Some("/".to_owned()),
+            labels: Some(settings.labels.clone()).filter(|labels| !labels.is_empty()),
+        }),
+        rootfs: RootFs { kind: "layers".to_owned(), diff_ids: vec![diff_id] },
+        history: Some(vec![History { created: Some(created), created_by: Some(CREATED_BY.to_owned()) }]),
+    }
+}
+
+/// What the history of a config says about our layer.
+const CREATED_BY: &str = "kyklos-release image assemble";
 
 fn to_json(document: &impl serde::Serialize) -> Result<Vec<u8>, ImageError> {
     serde_json::to_vec(document).map_err(|source| ImageError::Unwritable { source })

@@ -61,6 +61,24 @@ pub enum ImageError {
         #[source]
         source: OciError,
     },
+    /// A layer of a base that may not be passed on, or is none.
+    #[error("the layer {digest} of the base cannot be used: its type is `{}`", media_type.escape_debug())]
+    BaseLayer {
+        /// Which layer.
+        digest: Digest,
+        /// Its media type.
+        media_type: String,
+    },
+    /// A platform is larger than it may be.
+    #[error("{platform} has {found} bytes, at most {limit} are wanted")]
+    TooLarge {
+        /// Which platform.
+        platform: Platform,
+        /// The limit in bytes.
+        limit: u64,
+        /// Config and layers as stored.
+        found: u64,
+    },
     /// A document that was made has no JSON form.
     #[error("the document has no JSON form")]
     Unwritable {
@@ -170,6 +188,8 @@ impl Hint for ImageError {
             Self::NotFound { .. } => "image-not-found",
             Self::NoPlatform { .. } => "image-no-platform",
             Self::Document { .. } => "image-document",
+            Self::BaseLayer { .. } => "image-base-layer",
+            Self::TooLarge { .. } => "image-size",
             Self::Unwritable { .. } => "image-unwritable",
             Self::Layer(_) => "image-layer",
             Self::TagTaken { .. } => "image-tag-taken",
@@ -198,6 +218,7 @@ impl Hint for ImageError {
             | Self::TwoImages { .. }
             | Self::NoPlatformSaid { .. } => Kind::Usage,
             Self::Document { .. } | Self::Layer(_) | Self::TooMuch { .. } => Kind::Refused,
+            Self::BaseLayer { .. } | Self::TooLarge { .. } => Kind::Refused,
             Self::Unwritable { .. } => Kind::Internal,
             Self::TagTaken { .. }
             | Self::TagBackwards { .. }
@@ -230,6 +251,9 @@ impl Hint for ImageError {
                 missing.iter().take(8).map(|digest| ("missing", digest.to_string())).collect()
             }
             Self::Place { source, .. } => source.facts(),
+            Self::TooLarge { limit, found, .. } => {
+                vec![("expected", format!("at most {limit} bytes")), ("found", format!("{found} bytes"))]
+            }
             Self::Registry(error) => error.facts(),
             _ => Vec::new(),
         }

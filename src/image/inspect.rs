@@ -63,6 +63,8 @@ pub struct InspectedPlatform {
     pub layers: Vec<Descriptor>,
     /// The config.
     pub config: ImageConfig,
+    /// Its exact bytes.
+    pub config_bytes: Vec<u8>,
     /// The descriptor of the config.
     pub config_descriptor: Descriptor,
 }
@@ -396,8 +398,8 @@ async fn inspect_platform(
         }
     };
     let config_descriptor = config.ok_or_else(|| invalid(OciError::Missing { field: "config" }))?;
-    let config = small_blob(registry, &config_descriptor, CONFIG_LIMIT).await?;
-    let config = ImageConfig::parse(&config)
+    let config_bytes = small_blob(registry, &config_descriptor, CONFIG_LIMIT).await?;
+    let config = ImageConfig::parse(&config_bytes)
         .map_err(|source| ImageError::Document { digest: config_descriptor.digest, source })?;
     let platform = platform.or_else(|| config.platform()).ok_or_else(|| ImageError::Document {
         digest: config_descriptor.digest,
@@ -422,6 +424,7 @@ async fn inspect_platform(
         },
         layers,
         config,
+        config_bytes,
         config_descriptor,
     }))
 }

@@ -7,6 +7,7 @@ mod check;
 mod complete;
 mod contents;
 mod error;
+mod foundation;
 mod graph;
 mod index;
 mod inspect;
@@ -21,13 +22,14 @@ mod together;
 mod transfer;
 mod unpack;
 
-pub use assemble::{Assembled, Contents, Settings, assemble};
+pub use assemble::{Assembled, Contents, Settings, assemble, assemble_on};
 pub use base::Base;
 pub use bundles::{attachment, attachments};
 pub use check::{
     BaseFacts, Expectations, ImageFacts, PlatformFacts, PreviousFacts, Problem, ProgramFacts, check,
 };
 pub use error::ImageError;
+pub use foundation::Foundation;
 pub use graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
 pub use index::{Composed, Creation, Part, compose, create};
 pub use inspect::{

@@ -67,7 +67,7 @@ impl Unpacked {
             media_type::LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => {
                 Decoder::Gzip(Box::new(MultiGzDecoder::new(content)))
             }
-            media_type::LAYER_ZSTD | "application/vnd.docker.image.rootfs.diff.tar.zstd" => {
+            media_type::LAYER_ZSTD | media_type::DOCKER_LAYER_ZSTD => {
                 Decoder::Zstd(Box::new(Zstd::new(content)))
             }
             _ => return Err(LayerError::MediaType { found: media_type.to_owned() }),

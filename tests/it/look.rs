@@ -438,3 +438,119 @@ fn the_gate_decides_on_what_check_found() {
     let same = format!("image check --previous oci:reg@{}", digest_of(&image));
     assert!(decide(&same, 0).starts_with("linux/amd64 "));
 }
+
+#[test]
+fn an_image_on_a_base_has_its_layers_below_and_inherits_its_config() {
+    let here = tempfile::tempdir().unwrap();
+    let bases = layout(here.path(), "base");
+    let base = wait(async {
+        let config = json!({
+            "User": "65532:65532", "Env": ["PATH=/bin", "SSL_CERT_FILE=/etc/ssl/ca"], "Cmd": ["--shell"],
+            "Entrypoint": ["/bin/base"], "WorkingDir": "/home", "StopSignal": "SIGQUIT",
+            "Labels": {"maintainer": "base", annotation::VERSION: "12"},
+        });
+        let mut children = Vec::new();
+        for architecture in ["amd64", "arm64", "s390x"] {
+            let layers = [
+                Layer::of(&[("etc/ssl/ca", 0o644, b"all platforms")]),
+                Layer::zstd(&[("var/lib/dpkg/status.d/base", 0o644, architecture.as_bytes())]),
+            ];
+            children.push(put_platform(&bases, architecture, &layers, config.clone(), json!({})).await);
+        }
+        let index = put_index(&bases, &children, json!({})).await;
+        bases.tag("nonroot", &digest_of(&index)).await.unwrap();
+        index
+    });
+    for architecture in ["amd64", "arm64"] {
+        std::fs::write(here.path().join(architecture), elf(architecture, &[])).unwrap();
+    }
+    let make = |to: &str, more: &str| {
+        kyklos(here.path())
+            .args("image assemble --base oci:base:nonroot --name app --binary linux/amd64=amd64")
+            .args("--binary linux/arm64=arm64 --label team=a --format json -o")
+            .arg(to)
+            .args(more)
+            .run()
+    };
+    let answer = make("oci:reg:v1", "").expect(0).json();
+    assert_eq!(answer["data"]["base"], base["digest"]);
+    let again = make("oci:again:v1", "").expect(0).json();
+    assert_eq!(answer["data"]["digest"], again["data"]["digest"]);
+
+    let shown = kyklos(here.path()).args("image inspect oci:reg:v1 --format json").run().expect(0).json();
+    assert_eq!(shown["data"]["annotations"][annotation::BASE_DIGEST], base["digest"]);
+    assert_eq!(shown["data"]["annotations"][annotation::BASE_NAME], Value::Null);
+    let amd64 = &shown["data"]["platforms"][0];
+    assert_eq!(amd64["layers"].as_array().unwrap().len(), 3);
+    assert_eq!(amd64["compressed_size"], answer["data"]["platforms"][0]["compressed_size"]);
+    assert_eq!(
+        amd64["config"],
+        json!({
+            "user": "65532:65532", "env": ["PATH=/bin", "SSL_CERT_FILE=/etc/ssl/ca"], "entrypoint": ["/app"],
+            "cmd": [], "working_dir": "/home", "labels": {"maintainer": "base", "team": "a"},
+        })
+    );
+    let store = layout(here.path(), "reg");
+    let config = wait(async {
+        let image = digest_of(&json!({"digest": amd64["digest"]}));
+        let manifest = store.manifest(&image, 1 << 20).await.unwrap().unwrap();
+        let manifest: Value = serde_json::from_slice(&manifest.bytes).unwrap();
+        std::fs::read(store.root().join("blobs/sha256").join(digest_of(&manifest["config"]).hex())).unwrap()
+    });
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config["config"]["StopSignal"], "SIGQUIT");
+    assert_eq!(config["rootfs"]["diff_ids"].as_array().unwrap().len(), 3);
+    assert_eq!(config["history"][0]["created_by"], "kyklos-release image assemble");
+
+    let checked = kyklos(here.path())
+        .args("image check oci:reg:v1 --base oci:base:nonroot --format json")
+        .run()
+        .expect(0);
+    let data = &checked.json()["data"];
+    assert_eq!(
+        data["platforms"][1]["program"],
+        json!({"path": "app", "found": true, "architecture": "arm64"})
+    );
+    assert_eq!(
+        (&data["platforms"][1]["on_base"], &data["platforms"][1]["distroless"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(make("oci:reg:v2", "--user 7").expect(0).json()["ok"], true);
+}
+
+#[test]
+fn an_image_that_is_too_large_or_lacks_its_base_is_not_stored() {
+    let here = tempfile::tempdir().unwrap();
+    let bases = layout(here.path(), "base");
+    wait(async {
+        let config = json!({"User": "root"});
+        let child =
+            put_platform(&bases, "amd64", &[Layer::of(&[("a", 0o644, b"a")])], config, json!({})).await;
+        put_index(&bases, &[child], json!({})).await
+    });
+    std::fs::write(here.path().join("app"), elf("amd64", &[])).unwrap();
+    let make = |line: &str| kyklos(here.path()).args("image assemble -o oci:reg --binary").args(line).run();
+    insta::assert_snapshot!(make("linux/amd64=app --max-size 100B").show(), @r"
+    exit 1
+    --- stdout
+    --- stderr
+    error[image-size]: linux/amd64 has 598 bytes, at most 100 are wanted
+      expected  at most 100 bytes
+      found     598 bytes
+    ");
+    insta::assert_snapshot!(make("linux/arm64=app --base oci:base").show(), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error[image-no-platform]: the image has no platform linux/arm64
+      expected  linux/arm64
+      found     linux/amd64
+    ");
+    assert!(!here.path().join("reg").exists());
+    let run = make("linux/amd64=app --base oci:base --format json").expect(0);
+    assert_eq!(run.json()["diagnostics"], json!([]));
+    let shown = kyklos(here.path()).args("image inspect oci:reg --format json").run().expect(0).json();
+    assert_eq!(shown["data"]["platforms"][0]["config"]["user"], "65532", "root is not inherited");
+    let run = make("linux/arm64=app").expect(0);
+    assert_eq!(run.stderr(), "warning[image-machine]: linux/arm64: the binary is made for amd64\n");
+}

@@ -6,11 +6,16 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::{CliError, Context, FORMATS, Reply, place};
+use super::{CliError, Context, FORMATS, Opened, Reply, open, place};
 use crate::adapter::oci::Layout;
-use crate::image::{Contents, Looked, Settings, Wanted, assemble, digest_lines, plan_moves};
-use crate::model::{Inside, Platform, Target};
-use crate::port::Registry as _;
+use crate::diag::{Diagnostic, Severity};
+use crate::format::binary::elf_architecture;
+use crate::image::{
+    Assembled, Contents, Foundation, ImageError, Looked, Settings, Wanted, assemble_on, digest_lines,
+    plan_moves,
+};
+use crate::model::{ByteSize, Inside, Platform, Target};
+use crate::port::{Content, Registry as _};
 use crate::render::json::v1;
 
 /// Most bytes of one binary.
@@ -22,8 +27,10 @@ const BINARY_LIMIT: u64 = 1 << 30;
 /// time of everything in it is SOURCE_DATE_EPOCH, or 1970 when that is not set.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  kyklos-release image assemble --binary linux/amd64=dist/app --annotation \
-                        org.opencontainers.image.version=1.2.3 -o oci:registry:v1.2.3"
+    after_help = "Examples:\n  kyklos-release image assemble --binary linux/amd64=dist/app --annotation \
+                        org.opencontainers.image.version=1.2.3 -o oci:registry:v1.2.3\n  kyklos-release image \
+                        assemble --binary linux/amd64=dist/app --base gcr.io/distroless/static:nonroot --max-size \
+                        20MB -o oci:registry:v1.2.3"
 )]
 pub(super) struct Args {
     /// A binary and the platform it is for; all have the same file name, or --name gives it
@@ -32,9 +39,15 @@ pub(super) struct Args {
     /// Name of the file in the image [default: file name of the first binary]
     #[arg(long)]
     name: Option<String>,
-    /// Who it runs as, in numbers
-    #[arg(long, value_name = "UID[:GID]", default_value = "65532")]
-    user: String,
+    /// An image whose layers come below the binary, and whose config is inherited
+    #[arg(long, value_name = "TARGET")]
+    base: Option<Target>,
+    /// Who it runs as, in numbers [default: the user of the base unless that is root, else 65532]
+    #[arg(long, value_name = "UID[:GID]")]
+    user: Option<String>,
+    /// The largest compressed size of a platform, for example 20MB; a larger image is not stored
+    #[arg(long, value_name = "SIZE")]
+    max_size: Option<ByteSize>,
     /// A label of every config
     #[arg(long, value_name = "K=V")]
     label: Vec<Pair>,
@@ -89,35 +102,106 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         return Err(CliError::usage("image-target", "the digest of an image follows from its content")
             .hinted("give a tag or nothing"));
     }
-    let settings = Settings {
-        user: args.user,
-        labels: pairs(args.label),
-        annotations: pairs(args.annotation),
-        created: epoch(context)?,
-    };
-    let mut contents = Vec::new();
-    let mut name = args.name;
-    for Binary { platform, path } in args.binary {
-        let own = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = name.get_or_insert(own).clone();
-        contents.push(Contents { platform, name, bytes: context.read(&path, BINARY_LIMIT)? });
-    }
-    let assembled = assemble(&contents, &settings)?;
-    let layout = Layout::create(context.path(&path))?;
+    let (contents, machines) = contents(context, args.binary, args.name)?;
+    let platforms: Vec<Platform> =
+        contents.iter().map(|content| content.platform.clone().normalised()).collect();
+    let created = epoch(context)?;
+    let path = context.path(&path);
     let tags: Vec<String> = tag.into_iter().collect();
-    context.block_on(async {
+    let (assembled, base) = context.block_on(async {
+        let base = match &args.base {
+            Some(target) => Some(foundation(context, target, &platforms).await?),
+            None => None,
+        };
+        let found = base.as_ref().map(|(_, base)| base);
+        let inherited = found.and_then(Foundation::user);
+        let settings = Settings {
+            user: args.user.as_deref().or(inherited).unwrap_or(USER).to_owned(),
+            labels: pairs(args.label),
+            annotations: pairs(args.annotation),
+            created,
+        };
+        let assembled = assemble_on(found, &contents, &settings)?;
+        check_sizes(&assembled, args.max_size)?;
+        let layout = Layout::create(path)?;
         // A tag that may not move is told before anything is stored.
         let wanted = Wanted { tags: &tags, ..Wanted::default() };
         let moves = plan_moves(&layout, &assembled.index.digest, &wanted, &Looked::new()).await?;
+        if let Some((opened, base)) = &base {
+            for layer in base.layers() {
+                layout.put_blob(&Content::stored(&*opened.registry, layer), None).await?;
+            }
+        }
         assembled.package.put(&layout).await?;
         for change in moves.iter().filter(|change| change.state.is_written()) {
             layout.tag(&change.tag, &assembled.index.digest).await?;
         }
-        Ok(())
+        Ok((assembled, base.map(|(_, base)| base.digest)))
     })?;
     let text = digest_lines(&target.to_string(), &assembled.index.digest, &assembled.platforms);
-    let wire = v1::image::Assembled::new(target.to_string(), &assembled);
-    Reply::done("kyklos-release/image-assemble/v1", &wire, text)
+    let wire = v1::image::Assembled::new(target.to_string(), &assembled, base.as_ref());
+    let mut reply = Reply::done("kyklos-release/image-assemble/v1", &wire, text)?;
+    for found in machines {
+        context.printer.note(&format!("warning[{}]: {}", found.code, found.message));
+        reply.diagnostics.push(found);
+    }
+    Ok(reply)
+}
+
+/// Who an image runs as that says nothing else: nobody, as distroless images call it.
+const USER: &str = "65532";
+
+/// The binaries, and a finding for each that is made for another machine than its platform.
+fn contents(
+    context: &Context,
+    binaries: Vec<Binary>,
+    mut name: Option<String>,
+) -> Result<(Vec<Contents>, Vec<Diagnostic>), CliError> {
+    let (mut contents, mut findings) = (Vec::new(), Vec::new());
+    for Binary { platform, path } in binaries {
+        let own = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name.get_or_insert(own).clone();
+        let bytes = context.read(&path, BINARY_LIMIT)?;
+        if let Some(found) = elf_architecture(&bytes).filter(|found| *found != platform.architecture()) {
+            let message = format!("{platform}: the binary is made for {found}");
+            let finding = Diagnostic::new(Severity::Warning, "image-machine", message);
+            findings.push(finding.at(path.display().to_string()));
+        }
+        contents.push(Contents { platform, name, bytes });
+    }
+    Ok((contents, findings))
+}
+
+/// The base, as far as it is needed, and the store its layers are in.
+async fn foundation(
+    context: &Context,
+    target: &Target,
+    platforms: &[Platform],
+) -> Result<(Opened, Foundation), CliError> {
+    let opened = open(context, target)?;
+    let root = opened.manifest().await?;
+    // A path of this machine is no name that others could find the base by.
+    let name = match target {
+        Target::Registry(_) => Some(target.without_digest().to_string()),
+        Target::File(_)
+        | Target::Dir(_)
+        | Target::Layout(_)
+        | Target::LayoutTar(_)
+        | Target::DockerArchive(_) => None,
+    };
+    let base = Foundation::read(&*opened.registry, root, name, platforms).await?;
+    Ok((opened, base))
+}
+
+fn check_sizes(assembled: &Assembled, limit: Option<ByteSize>) -> Result<(), CliError> {
+    let Some(ByteSize(limit)) = limit else { return Ok(()) };
+    let sizes = assembled.platforms.iter().zip(&assembled.sizes);
+    match sizes.into_iter().find(|(_, size)| **size > limit) {
+        Some(((platform, _), found)) => {
+            Err(ImageError::TooLarge { platform: platform.clone(), limit, found: *found }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 pub(super) fn pairs(pairs: Vec<Pair>) -> BTreeMap<String, String> {

@@ -21,6 +21,8 @@ pub struct Assembled {
     pub size: u64,
     /// The platform manifests, sorted by platform.
     pub platforms: Vec<PlatformDigest>,
+    /// Digest of the image it was built on; `null` without `--base`.
+    pub base: Option<String>,
 }
 
 /// A platform manifest.
@@ -30,23 +32,25 @@ pub struct PlatformDigest {
     pub platform: String,
     /// Digest of the manifest.
     pub digest: String,
-}
-
-impl From<&(Platform, Digest)> for PlatformDigest {
-    fn from((platform, digest): &(Platform, Digest)) -> Self {
-        Self { platform: platform.to_string(), digest: digest.to_string() }
-    }
+    /// Bytes a consumer pulls: config and layers as stored.
+    pub compressed_size: u64,
 }
 
 impl Assembled {
     /// The answer for an image that was stored under a reference.
-    pub fn new(reference: String, assembled: &image::Assembled) -> Self {
-        let image::Assembled { index, platforms, package: _ } = assembled;
+    pub fn new(reference: String, assembled: &image::Assembled, base: Option<&Digest>) -> Self {
+        let image::Assembled { index, platforms, sizes, package: _ } = assembled;
+        let platform = |((platform, digest), size): (&(Platform, Digest), &u64)| PlatformDigest {
+            platform: platform.to_string(),
+            digest: digest.to_string(),
+            compressed_size: *size,
+        };
         Self {
             reference,
             digest: index.digest.to_string(),
             size: index.size,
-            platforms: platforms.iter().map(PlatformDigest::from).collect(),
+            platforms: platforms.iter().zip(sizes).map(platform).collect(),
+            base: base.map(ToString::to_string),
         }
     }
 }
