@@ -534,9 +534,9 @@ fn an_image_that_is_too_large_or_lacks_its_base_is_not_stored() {
     exit 1
     --- stdout
     --- stderr
-    error[image-size]: linux/amd64 has 598 bytes, at most 100 are wanted
+    error[image-size]: linux/amd64 has 495 bytes, at most 100 are wanted
       expected  at most 100 bytes
-      found     598 bytes
+      found     495 bytes
     ");
     insta::assert_snapshot!(make("linux/arm64=app --base oci:base").show(), @r"
     exit 2
