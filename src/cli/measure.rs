@@ -109,9 +109,8 @@ pub(super) fn sbom(
     let mut executables = Vec::new();
     for entry in dist.list(Path::new("."))? {
         let path = Path::new(&entry.name);
-        let Ok(name) = entry.name.parse() else { continue };
         if entry.kind == EntryKind::File && starts_like_one(dist, path)? {
-            executables.push((name, dist.read(path, binary::MAX_BYTES)?));
+            executables.push((entry.name.clone(), dist.read(path, binary::MAX_BYTES)?));
         }
     }
     if executables.is_empty() {
@@ -125,7 +124,8 @@ pub(super) fn sbom(
     Ok(Some(item(Kind::Sbom, SBOM, Digest::of(&bytes), fact, subject, now)))
 }
 
-fn starts_like_one(dist: &Directory, path: &Path) -> Result<bool, CliError> {
+/// Whether a file starts like an executable.
+pub(super) fn starts_like_one(dist: &Directory, path: &Path) -> Result<bool, CliError> {
     let mut start = Vec::new();
     let read = dist.open(path)?.take(HEADERS).read_to_end(&mut start);
     read.map_err(|source| FilesError::io("read", path, source))?;

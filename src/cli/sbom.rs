@@ -1,4 +1,4 @@
-//! `sbom`: what is in executables.
+//! `sbom`: what is in executables, as files or in an image.
 
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,17 @@ use semver::Version;
 
 use super::context::Context;
 use super::error::CliError;
-use super::{Exit, Format, Reply};
+use super::measure::starts_like_one;
+use super::{Exit, Format, Reply, image};
+use crate::adapter::fs::Directory;
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::format::binary::Binary;
 use crate::format::cyclonedx::MAX_BYTES;
-use crate::model::{AssetName, Target};
+use crate::image::{LayerLimits, programs};
+use crate::model::{Digest, Platform, Target};
+use crate::port::{EntryKind, Files as _};
 use crate::render::json::v1::files::SbomVerified;
-use crate::sbom::{self, About, Executable};
+use crate::sbom::{self, About, Executable, ImageSubject};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,17 +28,20 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write the bill of materials of executables, CycloneDX 1.6
+    /// Write the bill of materials of executables or of an image, CycloneDX 1.6
     Generate(GenerateArgs),
-    /// Check a bill of materials by itself, and against executables
+    /// Check a bill of materials by itself, and against executables or an image
     Verify(VerifyArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct GenerateArgs {
-    /// An executable, file:PATH; again for every platform
+    /// Executables, file:PATH and dir:DIR, or one image
     #[arg(required = true, value_name = "TARGET")]
     targets: Vec<Target>,
+    /// Only this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<Platform>,
     /// The name of the project [default: the name of the first file]
     #[arg(long)]
     name: Option<String>,
@@ -50,9 +57,12 @@ struct GenerateArgs {
 struct VerifyArgs {
     /// The bill of materials
     file: PathBuf,
-    /// An executable it speaks of, file:PATH; again for every one
+    /// What it speaks of: every executable, file:PATH and dir:DIR, or one image
     #[arg(long, value_name = "TARGET")]
     against: Vec<Target>,
+    /// Only this platform
+    #[arg(long, value_name = "OS/ARCH")]
+    platform: Option<Platform>,
     /// The lock file of a Rust project that was built without cargo-auditable
     #[arg(long, value_name = "FILE")]
     cargo_lock: Option<PathBuf>,
@@ -71,22 +81,34 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     }
 }
 
+/// What a bill of materials is about.
+#[derive(Default)]
+struct Subject {
+    files: Vec<File>,
+    image: Option<ImageSubject>,
+}
+
+/// An executable, its name in the document, and the manifest of its platform.
+struct File {
+    name: String,
+    bytes: Vec<u8>,
+    manifest: Option<Digest>,
+}
+
 fn generate(context: &Context, args: &GenerateArgs) -> Result<Reply, CliError> {
-    let files = files(context, &args.targets)?;
+    let subject = subject(context, &args.targets, args.platform.as_ref())?;
     let lock = lock(context, args.cargo_lock.as_deref())?;
-    let name = args
-        .name
-        .clone()
-        .unwrap_or_else(|| files.first().map(|(name, _)| name.to_string()).unwrap_or_default());
+    let own = subject.files.first().and_then(|file| file.name.rsplit('/').next()).unwrap_or_default();
+    let name = args.name.clone().unwrap_or_else(|| own.to_owned());
     let seconds = context.variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
     let created =
         seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
     let mut executables = Vec::new();
-    for (name, bytes) in &files {
+    for File { name, bytes, manifest } in &subject.files {
         let platform = Binary::parse(bytes)?.platform;
-        executables.push(Executable { platform, name: name.clone(), bytes, manifest: None });
+        executables.push(Executable { platform, name: name.clone(), bytes, manifest: *manifest });
     }
-    let about = About { name, version: args.version.clone(), created, image: None };
+    let about = About { name, version: args.version.clone(), created, image: subject.image };
     let bytes = sbom::document(&about, &executables, lock.as_deref())?;
     let wire: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     Reply::done("kyklos-release/sbom-generate/v1", &wire, bytes)
@@ -94,10 +116,10 @@ fn generate(context: &Context, args: &GenerateArgs) -> Result<Reply, CliError> {
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     let bytes = context.read(&args.file, MAX_BYTES as u64)?;
-    let files = files(context, &args.against)?;
+    let subject = subject(context, &args.against, args.platform.as_ref())?;
     let lock = lock(context, args.cargo_lock.as_deref())?;
-    for (name, content) in &files {
-        if sbom::observe(content, lock.as_deref())?.is_none() {
+    for File { name, bytes, .. } in &subject.files {
+        if sbom::observe(bytes, lock.as_deref())?.is_none() {
             return Err(CliError::new(
                 Kind::Undecided,
                 "sbom-unobserved",
@@ -106,6 +128,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
             .hinted("build it with cargo-auditable, or name its lock file with --cargo-lock FILE"));
         }
     }
+    let files: Vec<(String, Vec<u8>)> =
+        subject.files.into_iter().map(|file| (file.name, file.bytes)).collect();
     let (components, findings) = sbom::compare(&bytes, &files, lock.as_deref())?;
     let mut text = String::new();
     for finding in &findings {
@@ -131,18 +155,85 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     Ok(reply)
 }
 
-fn files(context: &Context, targets: &[Target]) -> Result<Vec<(AssetName, Vec<u8>)>, CliError> {
-    let mut files = Vec::new();
+/// Everything the targets name: files, the executables of a directory, or those of one image.
+fn subject(context: &Context, targets: &[Target], platform: Option<&Platform>) -> Result<Subject, CliError> {
+    let mut subject = Subject::default();
     for target in targets {
-        let Target::File(path) = target else {
-            return Err(CliError::usage("sbom-target", format!("`{target}` is no file"))
-                .fact("expected", "file:PATH"));
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let name = name.parse().map_err(|error| CliError::usage("sbom-name", format!("{error}")))?;
-        files.push((name, context.read(path, MAX_BINARY)?));
+        match target {
+            Target::File(path) => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let bytes = context.read(path, MAX_BINARY)?;
+                subject.files.push(File { name, bytes, manifest: None });
+            }
+            Target::Dir(path) => subject.files.extend(in_directory(&Directory::new(context.path(path)))?),
+            Target::Layout(_) | Target::LayoutTar(_) | Target::DockerArchive(_) | Target::Registry(_) => {
+                if targets.len() > 1 {
+                    return Err(CliError::usage("sbom-target", "an image stands alone")
+                        .fact("found", target.to_string())
+                        .hinted("write one document per image, or name files"));
+                }
+                return context.block_on(in_image(context, target, platform));
+            }
+        }
+    }
+    if let Some(platform) = platform {
+        let mut kept = Vec::new();
+        for file in subject.files {
+            if Binary::parse(&file.bytes)?.platform.normalised() == platform.clone().normalised() {
+                kept.push(file);
+            }
+        }
+        subject.files = kept;
+    }
+    if subject.files.is_empty() && !targets.is_empty() {
+        let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        return Err(nothing(&names.join(", ")));
+    }
+    Ok(subject)
+}
+
+/// The files of a directory that are executables.
+fn in_directory(directory: &Directory) -> Result<Vec<File>, CliError> {
+    let mut files = Vec::new();
+    for entry in directory.list(Path::new("."))?.into_iter().filter(|entry| entry.kind == EntryKind::File) {
+        let path = Path::new(&entry.name);
+        if starts_like_one(directory, path)? {
+            let bytes = directory.read(path, MAX_BINARY)?;
+            files.push(File { name: entry.name, bytes, manifest: None });
+        }
     }
     Ok(files)
+}
+
+async fn in_image(
+    context: &Context,
+    target: &Target,
+    platform: Option<&Platform>,
+) -> Result<Subject, CliError> {
+    let opened = image::open(context, target)?;
+    let root = opened.manifest().await?;
+    let index = root.digest;
+    let programs = programs(opened.registry.as_ref(), root, platform, LayerLimits::default()).await?;
+    let Some(first) = programs.first() else { return Err(nothing(&target.to_string())) };
+    let image = ImageSubject {
+        repository: opened.registry.repository().cloned(),
+        digest: platform.map_or(index, |_| first.manifest),
+        platform: platform.map(|_| first.platform.clone()),
+    };
+    let files = programs.into_iter().map(|program| File {
+        name: match platform {
+            Some(_) => program.path,
+            None => format!("{}/{}", program.platform, program.path),
+        },
+        bytes: program.bytes,
+        manifest: Some(program.manifest),
+    });
+    Ok(Subject { files: files.collect(), image: Some(image) })
+}
+
+fn nothing(place: &str) -> CliError {
+    CliError::new(Kind::Undecided, "sbom-no-executable", format!("there is no executable in {place}"))
+        .fact("expected", "ELF, Mach-O or PE")
 }
 
 fn lock(context: &Context, path: Option<&Path>) -> Result<Option<Vec<u8>>, CliError> {

@@ -269,12 +269,11 @@ fn bill(files: &Directory, report: &mut Report) -> Result<(), CliError> {
     let Ok(bytes) = files.read(Path::new("sbom.json"), MAX_DOCUMENT) else { return Ok(()) };
     let mut executables = Vec::new();
     for entry in files.list(Path::new("."))? {
-        let Ok(name) = entry.name.parse() else { continue };
         let listed = bytes
             .windows(entry.name.len() + 2)
             .any(|window| window == format!("\"{}\"", entry.name).as_bytes());
         if listed && let Ok(content) = files.read(Path::new(&entry.name), 1 << 30) {
-            executables.push((name, content));
+            executables.push((entry.name, content));
         }
     }
     match crate::sbom::compare(&bytes, &executables, None) {

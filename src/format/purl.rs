@@ -48,15 +48,20 @@ impl Purl {
         Self::new("cargo", name, Some(version))
     }
 
-    /// An image by digest; the platform only for a platform manifest.
+    /// An image by digest, called like the last part of its repository, else `name`; the platform only for a platform
+    /// manifest.
     pub fn oci(
-        repository: &Repository,
+        name: &str,
+        repository: Option<&Repository>,
         digest: &Digest,
         platform: Option<&Platform>,
     ) -> Result<Self, InvalidPurl> {
-        let name = repository.path().rsplit('/').next().unwrap_or_default();
-        let mut purl = Self::new("oci", name, Some(&digest.to_string()))?;
-        purl.qualifiers.insert("repository_url".to_owned(), repository.to_string());
+        let name = repository.map_or(name, |repository| {
+            repository.path().rsplit_once('/').map_or(repository.path(), |(_, name)| name)
+        });
+        let mut purl = Self::new("oci", &name.to_ascii_lowercase(), Some(&digest.to_string()))?;
+        purl.qualifiers
+            .extend(repository.map(|repository| ("repository_url".to_owned(), repository.to_string())));
         if let Some(platform) = platform {
             purl.qualifiers.insert("arch".to_owned(), platform.architecture().to_owned());
             purl.qualifiers.insert("os".to_owned(), platform.os().to_owned());
@@ -283,7 +288,7 @@ mod tests {
         let digest = Digest::of(b"");
         let platform: Platform = "linux/arm64".parse().unwrap();
         assert_eq!(
-            Purl::oci(&repository, &digest, Some(&platform)).unwrap().to_string(),
+            Purl::oci("app", Some(&repository), &digest, Some(&platform)).unwrap().to_string(),
             format!("pkg:oci/kyklos@{digest}?arch=arm64&os=linux&repository_url=ghcr.io%2Fkyklos%2Fkyklos")
         );
         assert_eq!(

@@ -15,12 +15,14 @@ mod labels;
 mod layer;
 mod package;
 mod point;
+mod programs;
 mod referrer;
 mod scan;
 mod tags;
 mod together;
 mod transfer;
 mod unpack;
+mod walk;
 
 pub use assemble::{Assembled, Contents, Settings, assemble, assemble_on};
 pub use base::Base;
@@ -39,6 +41,7 @@ pub use inspect::{
 pub use layer::Layer;
 pub use package::{Blob, Package};
 pub use point::{ReadBack, move_tags, point};
+pub use programs::{Program, programs};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
 pub use scan::{LayerFacts, scan};
 pub use tags::{Looked, Move, TagPolicy, TagState, Wanted, plan_moves};

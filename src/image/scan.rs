@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use super::unpack::{LayerError, LayerLimits, Tee, Unpacked};
+use super::walk::walk;
 use crate::format::binary::elf_architecture;
 use crate::model::{Digest, Hasher};
 use crate::port::BlobReader;
@@ -145,47 +146,13 @@ struct Layers {
 
 impl Layers {
     fn read(&mut self, plain: &mut impl Read) -> Result<(), LayerError> {
-        let limits = self.limits;
-        let mut archive = tar::Archive::new(plain);
-        let (mut long_name, mut long_link): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
-        let mut count = 0;
-        // Raw, because the reader would otherwise hold a long name of any length in memory.
-        for entry in archive.entries()?.raw(true) {
-            let mut entry = entry?;
-            count += 1;
-            if count > limits.entries {
-                return Err(LayerError::TooManyEntries { limit: limits.entries });
-            }
-            let header = entry.header().clone();
-            let kind = header.entry_type();
-            if kind.is_gnu_longname() || kind.is_gnu_longlink() || kind.is_pax_local_extensions() {
-                let mut bytes = Vec::new();
-                entry.by_ref().take(limits.name + 1).read_to_end(&mut bytes)?;
-                if bytes.len() as u64 > limits.name {
-                    return Err(LayerError::NameTooLong { limit: limits.name });
-                }
-                if kind.is_gnu_longname() {
-                    long_name = Some(bytes);
-                } else if kind.is_gnu_longlink() {
-                    long_link = Some(bytes);
-                } else {
-                    long_name = extension(&bytes, b"path").or(long_name);
-                    long_link = extension(&bytes, b"linkpath").or(long_link);
-                }
-                continue;
-            }
-            if kind.is_pax_global_extensions() {
-                continue;
-            }
-            let name = text(&long_name.take().unwrap_or_else(|| header.path_bytes().into_owned()));
-            let link = long_link.take().or_else(|| header.link_name_bytes().map(|name| name.into_owned()));
+        walk(plain, self.limits, &mut |item, content| {
             let mut start = Vec::new();
-            if kind.is_file() && header.mode().unwrap_or(0) & 0o111 != 0 {
-                entry.by_ref().take(20).read_to_end(&mut start)?;
+            if item.header.entry_type().is_file() && item.header.mode().unwrap_or(0) & 0o111 != 0 {
+                content.take(20).read_to_end(&mut start)?;
             }
-            self.look_at(&name, &text(&link.unwrap_or_default()), &header, &start)?;
-        }
-        Ok(())
+            self.look_at(&item.name, &item.link, item.header, &start)
+        })
     }
 
     fn look_at(
@@ -301,20 +268,6 @@ const PACKAGE_MANAGERS: &[&str] = &[
     "yum",
     "zypper",
 ];
-
-/// What stands before the first NUL.
-fn text(name: &[u8]) -> String {
-    String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
-}
-
-/// A value in extended headers (POSIX.1-2001, "pax Header Block").
-fn extension(bytes: &[u8], key: &[u8]) -> Option<Vec<u8>> {
-    tar::PaxExtensions::new(bytes)
-        .filter_map(Result::ok)
-        .filter(|extension| extension.key_bytes() == key)
-        .map(|extension| extension.value_bytes().to_vec())
-        .last()
-}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use super::cataloger::{SbomError, observe};
 use super::document::libraries;
 use crate::format::cyclonedx::{self, CyclonedxError};
 use crate::format::purl::Purl;
-use crate::model::{AssetName, Digest};
+use crate::model::Digest;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ fn finding(code: &'static str, subject: &str, message: impl Into<String>) -> Fin
 /// lists comes along.
 pub fn compare(
     bytes: &[u8],
-    executables: &[(AssetName, Vec<u8>)],
+    executables: &[(String, Vec<u8>)],
     declared: Option<&[u8]>,
 ) -> Result<(u64, Vec<Finding>), SbomError> {
     let bom = match cyclonedx::parse(bytes) {
@@ -78,7 +78,7 @@ fn own(bom: &Value) -> Vec<Finding> {
     findings
 }
 
-fn files(bom: &Value, executables: &[(AssetName, Vec<u8>)], findings: &mut Vec<Finding>) {
+fn files(bom: &Value, executables: &[(String, Vec<u8>)], findings: &mut Vec<Finding>) {
     let components: Vec<&Value> = bom["components"].as_array().into_iter().flatten().collect();
     let listed: BTreeMap<&str, &str> = components
         .iter()
@@ -87,19 +87,29 @@ fn files(bom: &Value, executables: &[(AssetName, Vec<u8>)], findings: &mut Vec<F
             Some((component["name"].as_str()?, component["hashes"][0]["content"].as_str()?))
         })
         .collect();
+    // An executable goes by its name in the document; one that has another name there, as in an image, by its digest.
+    let mut matched = BTreeSet::new();
     for (name, bytes) in executables {
         let found = Digest::of(bytes).hex();
         match listed.get(name.as_str()) {
             Some(hex) if *hex == found => {}
-            Some(hex) => findings.push(finding(
-                "sbom-file",
-                name.as_str(),
-                format!("expected sha256:{found}, the SBOM says sha256:{hex}"),
-            )),
-            None => findings.push(finding("sbom-file", name.as_str(), "the SBOM does not list it")),
+            Some(hex) => {
+                findings.push(finding(
+                    "sbom-file",
+                    name,
+                    format!("expected sha256:{found}, the SBOM says sha256:{hex}"),
+                ));
+            }
+            None => match listed.iter().find(|(_, hex)| **hex == found) {
+                Some((other, _)) => {
+                    matched.insert(*other);
+                }
+                None => findings.push(finding("sbom-file", name, "the SBOM does not list it")),
+            },
         }
+        matched.insert(name.as_str());
     }
-    for name in listed.keys().filter(|name| !executables.iter().any(|(file, _)| file.as_str() == **name)) {
+    for name in listed.keys().filter(|name| !matched.contains(*name)) {
         findings.push(finding("sbom-file", name, "the SBOM lists it, and it is not there"));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::cataloger::{Component, Found, Origin, SbomError, observe};
 use crate::format::cyclonedx::{self, Aggregate, Bom, Node};
 use crate::format::purl::Purl;
-use crate::model::{AssetName, Digest, Platform, Repository};
+use crate::model::{Digest, Platform, Repository};
 
 /// What the SBOM is about.
 #[derive(Debug, Clone)]
@@ -20,8 +20,19 @@ pub struct About {
     pub version: Version,
     /// The time of everything in it.
     pub created: Timestamp,
-    /// The image and the digest of its index.
-    pub image: Option<(Repository, Digest)>,
+    /// The image it is about; else it is about the executables alone.
+    pub image: Option<ImageSubject>,
+}
+
+/// An image, or one platform of it.
+#[derive(Debug, Clone)]
+pub struct ImageSubject {
+    /// Where it is pulled from; `None` for an image that is only on disk.
+    pub repository: Option<Repository>,
+    /// The digest of the index, or of the manifest of the platform.
+    pub digest: Digest,
+    /// The platform, when it is about one.
+    pub platform: Option<Platform>,
 }
 
 /// One executable of the release.
@@ -29,8 +40,8 @@ pub struct About {
 pub struct Executable<'a> {
     /// The platform.
     pub platform: Platform,
-    /// The file name in the release.
-    pub name: AssetName,
+    /// The file name in the release, or platform and path in the image.
+    pub name: String,
     /// The file.
     pub bytes: &'a [u8],
     /// Digest of the platform's manifest, when there is an image.
@@ -45,7 +56,9 @@ pub fn document(
 ) -> Result<Vec<u8>, SbomError> {
     let version = about.version.to_string();
     let purl = match &about.image {
-        Some((repository, digest)) => Purl::oci(repository, digest, None)?,
+        Some(image) => {
+            Purl::oci(&about.name, image.repository.as_ref(), &image.digest, image.platform.as_ref())?
+        }
         None => Purl::new("generic", &about.name, Some(&version))?,
     };
     let root = Node {
@@ -54,7 +67,7 @@ pub fn document(
         name: about.name.clone(),
         version: Some(version),
         purl: Some(purl.to_string()),
-        digest: about.image.as_ref().map(|(_, digest)| *digest),
+        digest: about.image.as_ref().map(|image| image.digest),
         properties: Vec::new(),
     };
     let mut nodes = Vec::new();
@@ -120,7 +133,7 @@ fn file(executable: &Executable<'_>, found: Option<&Found>) -> Node {
     Node {
         reference: format!("file:{}", executable.name),
         kind: "file",
-        name: executable.name.to_string(),
+        name: executable.name.clone(),
         version: None,
         purl: None,
         digest: Some(Digest::of(executable.bytes)),

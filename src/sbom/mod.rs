@@ -8,4 +8,4 @@ mod document;
 
 pub use cataloger::{Cataloger, Component, Found, Origin, SbomError, observe};
 pub use compare::{Finding, compare};
-pub use document::{About, Executable, document};
+pub use document::{About, Executable, ImageSubject, document};

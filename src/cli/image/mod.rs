@@ -56,8 +56,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
 }
 
 /// An image of a target: the store it is in, and what in it is meant.
-struct Opened {
-    registry: Box<dyn Registry>,
+pub(in crate::cli) struct Opened {
+    pub(in crate::cli) registry: Box<dyn Registry>,
     meant: Meant,
     target: Target,
     /// What has to be written when everything is in it.
@@ -66,7 +66,7 @@ struct Opened {
 
 impl Opened {
     /// The index or manifest that is meant. One request.
-    async fn manifest(&self) -> Result<Manifest, CliError> {
+    pub(in crate::cli) async fn manifest(&self) -> Result<Manifest, CliError> {
         match &self.meant {
             Meant::Digest(digest) => {
                 let found = self.registry.manifest(digest, MANIFEST_LIMIT).await?;
@@ -116,7 +116,7 @@ fn no_image(target: &Target) -> CliError {
 }
 
 /// Opens what a target names and finds out what in it is meant.
-fn open(context: &Context, target: &Target) -> Result<Opened, CliError> {
+pub(in crate::cli) fn open(context: &Context, target: &Target) -> Result<Opened, CliError> {
     let (inside, registry, roots, archive): (_, Box<dyn Registry>, _, _) = match target {
         Target::Layout(inside) => {
             let layout = Layout::open(context.path(&inside.path))?;

@@ -23,7 +23,7 @@ use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest};
 use crate::notes::{Document, Preset, Writer};
 use crate::plan::plan;
 use crate::port::{Files as _, Progress as _, SignerIdentity, Trust as _};
-use crate::sbom::{self, About, Executable};
+use crate::sbom::{self, About, Executable, ImageSubject};
 
 /// The body of a release on GitHub holds 125,000 bytes, the marker included.
 const BODY: usize = 124_000;
@@ -255,7 +255,11 @@ fn bill(inputs: &Inputs, image: Option<&ImageEntry>) -> Result<Vec<u8>, CliError
         name: inputs.facts.name.clone(),
         version: inputs.facts.version.clone(),
         created: inputs.facts.created,
-        image: image.map(|image| (image.repository.clone(), image.digest)),
+        image: image.map(|image| ImageSubject {
+            repository: Some(image.repository.clone()),
+            digest: image.digest,
+            platform: None,
+        }),
     };
     let manifest = |platform| {
         let entries = image.into_iter().flat_map(|image| &image.platforms);
@@ -266,7 +270,7 @@ fn bill(inputs: &Inputs, image: Option<&ImageEntry>) -> Result<Vec<u8>, CliError
         .iter()
         .map(|executable| Executable {
             platform: executable.platform.clone(),
-            name: executable.name.clone(),
+            name: executable.name.to_string(),
             bytes: &executable.bytes,
             manifest: manifest(executable.platform.clone()),
         })

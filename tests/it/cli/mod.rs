@@ -12,5 +12,6 @@ mod notes;
 mod notes_settings;
 mod publish;
 mod relations;
+mod sbom;
 mod signatures;
 mod transfer;

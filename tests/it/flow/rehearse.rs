@@ -337,7 +337,7 @@ fn repositories_that_cannot_be_read_name_the_way_out() {
     let shallow = tempfile::tempdir().unwrap();
     let url = format!("file://{}", full.path().display());
     full.git(&["clone", "--quiet", "--depth", "1", &url, shallow.path().join("c").to_str().unwrap()]);
-    let run = kyklos(&shallow.path().join("c")).args("rehearse").run().expect(2);
+    let run = kyklos(&shallow.path().join("c")).args("rehearse").run().expect(3);
     assert!(run.stderr().contains("git fetch --unshallow"), "{}", run.show());
 }
 
