@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use super::ownership::{Mark, attribute};
+use super::relation::find;
 use crate::model::{Commit, CommitId, Tag, TagFacts};
 
 /// Commits and release tags of a repository, or of the part of it that one release needs.
@@ -13,6 +14,7 @@ pub struct History {
     tags: Vec<TagFacts>,
     index: HashMap<CommitId, u32>,
     released: OnceCell<HashMap<CommitId, u32>>,
+    sorted: OnceCell<Vec<CommitId>>,
 }
 
 /// Which earlier releases end the notes of a release.
@@ -75,7 +77,7 @@ impl History {
     /// Children stand before their parents in `commits`; tags that point elsewhere are not looked at.
     pub fn new(commits: Vec<Commit>, tags: Vec<TagFacts>) -> Self {
         let index = (0..).zip(&commits).map(|(at, commit)| (commit.id, at)).collect();
-        Self { commits, tags, index, released: OnceCell::new() }
+        Self { commits, tags, index, released: OnceCell::new(), sorted: OnceCell::new() }
     }
 
     /// The release tags, lowest version first.
@@ -86,6 +88,16 @@ impl History {
     /// One commit.
     pub fn commit(&self, id: CommitId) -> Option<&Commit> {
         self.commits.get(*self.index.get(&id)? as usize)
+    }
+
+    /// The commit whose id starts with some digits, when there is only one.
+    pub fn find(&self, digits: &str) -> Option<CommitId> {
+        let sorted = self.sorted.get_or_init(|| {
+            let mut ids: Vec<CommitId> = self.commits.iter().map(|commit| commit.id).collect();
+            ids.sort();
+            ids
+        });
+        find(sorted, digits)
     }
 
     /// Every commit, children before their parents.

@@ -23,7 +23,7 @@ pub use overrides::{CHANGES, MAX_OVERRIDE, OverrideError, Overrides};
 pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
 pub use relation::SameChange;
-pub use release::{Recipe, ReleaseNotes, Squash, first_commits, release};
+pub use release::{Older, Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;

@@ -1,7 +1,7 @@
 //! What the commits of one release say about each other: what was taken back, what stands there twice, and which pull
 //! request brought what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
 use crate::model::{Commit, CommitId};
@@ -19,8 +19,8 @@ pub(super) struct Relations {
     pub cancelled: HashSet<CommitId>,
     /// Says the same as an older commit of the release.
     pub duplicates: HashMap<CommitId, CommitId>,
-    /// Takes back a commit that is not of this release.
-    pub reverts: HashMap<CommitId, CommitId>,
+    /// Takes back a commit that is not of this release: the digits its id starts with.
+    pub reverts: HashMap<CommitId, String>,
     /// The pull request whose merge brought a commit.
     pub merged_by: HashMap<CommitId, Reference>,
     /// On the way of first parents.
@@ -30,23 +30,26 @@ pub(super) struct Relations {
 /// Reads the relations of commits, which stand children before parents; the first is the target.
 pub(super) fn relations(commits: &[&Commit], same_change: &SameChange<'_>) -> Relations {
     let mut relations = Relations::default();
-    let owned: HashMap<CommitId, &Commit> = commits.iter().map(|commit| (commit.id, *commit)).collect();
-    reverts(commits, &owned, &mut relations);
-    duplicates(commits, same_change, &mut relations);
-    merges(commits, &owned, &mut relations);
+    let place: HashMap<CommitId, usize> =
+        commits.iter().enumerate().map(|(at, commit)| (commit.id, at)).collect();
+    reverts(commits, &mut relations);
+    duplicates(commits, &place, same_change, &mut relations);
+    merges(commits, &place, &mut relations);
     relations
 }
 
 /// From the newest to the oldest: a revert that was itself taken back takes nothing back.
-fn reverts(commits: &[&Commit], owned: &HashMap<CommitId, &Commit>, relations: &mut Relations) {
+fn reverts(commits: &[&Commit], relations: &mut Relations) {
     let mut sorted: Option<Vec<CommitId>> = None;
-    for commit in commits {
+    let mut subjects: Option<HashMap<&str, Vec<usize>>> = None;
+    for (at, commit) in commits.iter().enumerate() {
         if relations.cancelled.contains(&commit.id) {
             continue;
         }
-        for word in taken_back(&commit.message) {
+        let words = taken_back(&commit.message);
+        for word in &words {
             let known = sorted.get_or_insert_with(|| {
-                let mut ids: Vec<CommitId> = owned.keys().copied().collect();
+                let mut ids: Vec<CommitId> = commits.iter().map(|commit| commit.id).collect();
                 ids.sort();
                 ids
             });
@@ -57,17 +60,49 @@ fn reverts(commits: &[&Commit], owned: &HashMap<CommitId, &Commit>, relations: &
                 }
                 Some(_) => {}
                 None => {
-                    if let Ok(target) = word.parse() {
-                        relations.reverts.insert(commit.id, target);
-                    }
+                    relations.reverts.insert(commit.id, (*word).to_owned());
                 }
+            }
+        }
+        if let (true, Some(subject)) = (words.is_empty(), taken_back_by_name(&commit.message)) {
+            let known = subjects.get_or_insert_with(|| {
+                let mut known: HashMap<&str, Vec<usize>> = HashMap::new();
+                for (at, commit) in commits.iter().enumerate() {
+                    known.entry(first_line(&commit.message)).or_default().push(at);
+                }
+                known
+            });
+            // The newest one behind it that still stands.
+            let behind = known.get(subject.as_str()).into_iter().flatten().filter(|place| **place > at);
+            let target = behind.map(|place| commits[*place].id).find(|id| !relations.cancelled.contains(id));
+            if let Some(target) = target {
+                relations.cancelled.extend([commit.id, target]);
             }
         }
     }
 }
 
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default().trim()
+}
+
+/// The first line of the commit that `Revert "LINE"` or `Reapply "LINE"` takes back, as forges write them; they add the
+/// number of the pull request behind it.
+fn taken_back_by_name(message: &str) -> Option<String> {
+    let first = first_line(message);
+    let quoted = |start: &str| {
+        let (line, rest) = first.strip_prefix(start)?.rsplit_once('"')?;
+        let number = rest.trim().trim_start_matches("(#").trim_start_matches("(!").trim_end_matches(')');
+        number.bytes().all(|byte| byte.is_ascii_digit()).then_some(line)
+    };
+    match quoted("Revert \"") {
+        Some(line) => Some(line.to_owned()),
+        None => quoted("Reapply \"").map(|line| format!("Revert \"{line}\"")),
+    }
+}
+
 /// The commit whose id starts with some digits, when there is only one.
-fn find(sorted: &[CommitId], digits: &str) -> Option<CommitId> {
+pub(super) fn find(sorted: &[CommitId], digits: &str) -> Option<CommitId> {
     let digits = digits.to_ascii_lowercase();
     let lowest = format!("{digits:0<40}").parse::<CommitId>().ok()?;
     let at = sorted.partition_point(|id| *id < lowest);
@@ -99,12 +134,23 @@ fn taken_back(message: &str) -> Vec<&str> {
     ids
 }
 
-/// A cherry-pick keeps author and time of writing; whether it is one, the patch tells.
-fn duplicates(commits: &[&Commit], same_change: &SameChange<'_>, relations: &mut Relations) {
+/// A cherry-pick says where it is from, or keeps author and time of writing; then the patch tells whether it is one.
+fn duplicates(
+    commits: &[&Commit],
+    place: &HashMap<CommitId, usize>,
+    same_change: &SameChange<'_>,
+    relations: &mut Relations,
+) {
     let mut alike: HashMap<(&str, i64), Vec<&Commit>> = HashMap::new();
     // Oldest first: the others are the copies.
     for commit in commits.iter().rev().filter(|commit| commit.parents.len() == 1) {
-        if !relations.cancelled.contains(&commit.id) {
+        if relations.cancelled.contains(&commit.id) {
+            continue;
+        }
+        let from = picked_from(&commit.message).filter(|id| place.contains_key(id) && *id != commit.id);
+        if let Some(original) = from.filter(|id| !relations.cancelled.contains(id)) {
+            relations.duplicates.insert(commit.id, original);
+        } else {
             alike
                 .entry((commit.author.email.as_str(), commit.authored.as_second()))
                 .or_default()
@@ -127,42 +173,97 @@ fn duplicates(commits: &[&Commit], same_change: &SameChange<'_>, relations: &mut
     }
 }
 
+/// The id in the last `(cherry picked from commit ID)`, which `git cherry-pick -x` writes.
+fn picked_from(message: &str) -> Option<CommitId> {
+    let (_, id) = message.rsplit_once("(cherry picked from commit ")?;
+    id.get(..40)?.parse().ok()
+}
+
 /// The first line without the number of a pull request.
 fn subject(message: &str) -> &str {
     let first = message.lines().next().unwrap_or_default().trim();
     first.rsplit_once(" (#").map_or(first, |(subject, _)| subject)
 }
 
-/// What a merge brought: everything behind its other parents that was not there before.
-fn merges(commits: &[&Commit], owned: &HashMap<CommitId, &Commit>, relations: &mut Relations) {
+/// Which pull request brought a commit: the one of the oldest merge that has it behind its other parents and not behind
+/// its first. A merge that was taken back took what it brought with it.
+fn merges(commits: &[&Commit], place: &HashMap<CommitId, usize>, relations: &mut Relations) {
     let mut at = commits.first().map(|commit| commit.id);
-    let mut mainline = Vec::new();
-    while let Some(commit) = at.and_then(|id| owned.get(&id)) {
+    while let Some(commit) = at.and_then(|id| place.get(&id)).map(|at| commits[*at]) {
         if !relations.mainline.insert(commit.id) {
             break;
         }
-        mainline.push(*commit);
         at = commit.parents.first().copied();
     }
-    let mut brought: HashSet<CommitId> = HashSet::new();
-    for merge in mainline.iter().rev().filter(|commit| commit.parents.len() > 1) {
+    let mut seen: HashSet<CommitId> = HashSet::new();
+    for merge in commits.iter().rev().filter(|commit| commit.parents.len() > 1) {
         let number = merge_number(&merge.message);
-        let mut open: Vec<CommitId> = merge.parents[1..].to_vec();
-        while let Some(id) = open.pop() {
-            let Some(commit) = owned.get(&id) else { continue };
-            if relations.mainline.contains(&id) || !brought.insert(id) {
-                continue;
-            }
-            // A merge that was taken back took what it brought with it.
-            if relations.cancelled.contains(&merge.id) {
+        let cancelled = relations.cancelled.contains(&merge.id);
+        let brought = if relations.mainline.contains(&merge.id) {
+            new_on_mainline(merge, commits, place, &relations.mainline, &mut seen)
+        } else if number.is_some() || cancelled {
+            brought(merge, commits, place)
+        } else {
+            continue;
+        };
+        for id in brought.into_iter().filter(|id| !relations.mainline.contains(id)) {
+            if cancelled {
                 relations.cancelled.insert(id);
             }
             if let Some(reference) = &number {
-                relations.merged_by.insert(id, reference.clone());
+                relations.merged_by.entry(id).or_insert_with(|| reference.clone());
             }
-            open.extend(&commit.parents);
         }
     }
+}
+
+/// What a merge of the main line brought: what is behind its other parents and came with no older merge.
+fn new_on_mainline(
+    merge: &Commit,
+    commits: &[&Commit],
+    place: &HashMap<CommitId, usize>,
+    mainline: &HashSet<CommitId>,
+    seen: &mut HashSet<CommitId>,
+) -> Vec<CommitId> {
+    let mut open: Vec<CommitId> = merge.parents[1..].to_vec();
+    let mut brought = Vec::new();
+    while let Some(id) = open.pop() {
+        let Some(at) = place.get(&id) else { continue };
+        if !mainline.contains(&id) && seen.insert(id) {
+            brought.push(id);
+            open.extend(&commits[*at].parents);
+        }
+    }
+    brought
+}
+
+/// What is behind the other parents of a merge and not behind its first: both are followed in the order of the commits,
+/// until nothing is left that only the others have.
+fn brought(merge: &Commit, commits: &[&Commit], place: &HashMap<CommitId, usize>) -> Vec<CommitId> {
+    let mut queue: BTreeMap<usize, bool> = BTreeMap::new();
+    let (mut brought, mut open) = (Vec::new(), 0);
+    let follow = |queue: &mut BTreeMap<usize, bool>, open: &mut usize, id: &CommitId, main: bool| {
+        let Some(at) = place.get(id) else { return };
+        let had = queue.get(at).copied();
+        let now = had.unwrap_or(false) || main;
+        *open += usize::from(!now && had.is_none());
+        *open -= usize::from(now && had == Some(false));
+        queue.insert(*at, now);
+    };
+    for (nth, parent) in merge.parents.iter().enumerate() {
+        follow(&mut queue, &mut open, parent, nth == 0);
+    }
+    while open > 0 {
+        let Some((at, main)) = queue.pop_first() else { break };
+        if !main {
+            open -= 1;
+            brought.push(commits[at].id);
+        }
+        for parent in &commits[at].parents {
+            follow(&mut queue, &mut open, parent, main);
+        }
+    }
+    brought
 }
 
 /// The pull or merge request a merge commit tells of: GitHub, Gitea and Azure in the first line, GitLab in the last.
@@ -229,5 +330,14 @@ mod tests {
         assert_eq!(taken_back("revert: x\n\nRefs: 676104e, a215868"), ["676104e", "a215868"]);
         assert!(taken_back("fix: x\n\nRefs: 676104e").is_empty());
         assert!(taken_back("This reverts commit 12.").is_empty());
+        let name = |message: &str| taken_back_by_name(message);
+        assert_eq!(name("Revert \"feat: x (#1)\" (#2)\n\nReverts o/r#1"), Some("feat: x (#1)".to_owned()));
+        assert_eq!(name("Revert \"Revert \"feat: x\"\""), Some("Revert \"feat: x\"".to_owned()));
+        assert_eq!(name("Reapply \"feat: x\""), Some("Revert \"feat: x\"".to_owned()));
+        assert_eq!(name("Revert \"feat: x\" and more"), None);
+        assert_eq!(name("Revert the thing"), None);
+        let id = "0123456789012345678901234567890123456789";
+        assert_eq!(picked_from(&format!("fix: x\n\n(cherry picked from commit {id})\n")), id.parse().ok());
+        assert_eq!(picked_from("fix: x\n\n(cherry picked from commit 0123)\n"), None);
     }
 }

@@ -70,6 +70,9 @@ pub enum Squash {
     All,
 }
 
+/// The commit whose id starts with some digits, and the release that brought it.
+pub type Older<'a> = dyn Fn(&str) -> Option<(CommitId, Option<Tag>)> + 'a;
+
 /// How notes are made of commits.
 pub struct Recipe<'a> {
     /// Merges are lines, and what they bring is not.
@@ -88,6 +91,8 @@ pub struct Recipe<'a> {
     pub counts: &'a dyn Fn(&Commit) -> bool,
     /// What is known about the signature of a commit.
     pub signature: &'a dyn Fn(&Commit) -> Signed,
+    /// Looks for a commit where only a part of the history was read; `None` where all of it was.
+    pub older: Option<&'a Older<'a>>,
     /// The first commit of a person in the whole history.
     pub first: Option<&'a HashMap<String, CommitId>>,
 }
@@ -128,9 +133,8 @@ pub fn release(
         for mut entry in telling.told(commit, entries(commit, recipe, &relations)) {
             entry.authors = entry.authors.iter().map(recipe.person).collect();
             entry.signature.clone_from(&signed);
-            if let Some(target) = relations.reverts.get(&commit.id) {
-                entry.status =
-                    Status::Reverts { target: *target, shipped: history.released_in(*target).cloned() };
+            if let Some(digits) = relations.reverts.get(&commit.id) {
+                entry.status = reverts(digits, history, recipe);
             }
             lines.add(entry);
         }
@@ -182,6 +186,18 @@ fn aliases(history: &History, wanted: &Wanted<'_>) -> Vec<Tag> {
     let Some(own) = wanted.tag else { return Vec::new() };
     let others = history.tags().iter().filter(|tag| tag.commit == own.commit && tag.tag != own.tag);
     others.map(|tag| tag.tag.clone()).collect()
+}
+
+/// What a revert takes back that is not of its release. The id alone is told where nothing knows the commit.
+fn reverts(digits: &str, history: &History, recipe: &Recipe<'_>) -> Status {
+    let found = match recipe.older {
+        Some(older) => older(digits),
+        None => history.find(digits).map(|id| (id, history.released_in(id).cloned())),
+    };
+    match found.or_else(|| Some((digits.parse().ok()?, None))) {
+        Some((target, shipped)) => Status::Reverts { target, shipped },
+        None => Status::Active,
+    }
 }
 
 /// Lines while they are sorted into sections.

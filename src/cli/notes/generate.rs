@@ -9,7 +9,7 @@ use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::signatures;
 use super::template::MAX_TEMPLATE;
-use super::{behind, settings, whole};
+use super::{behind, older, settings, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Tag, TagFacts, TagPattern};
@@ -148,6 +148,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             Signed::default()
         })
     };
+    let older = older(&project, &history, asked.target());
     let recipe = Recipe {
         first_parent: args.first_parent,
         squash: match args.squash {
@@ -160,6 +161,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
         signature: &signature,
+        older: (!complete).then_some(&older),
         first: first.as_ref(),
     };
     let origin = project.repository.origin();

@@ -18,7 +18,7 @@ use super::Reply;
 use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
-use crate::model::{CommitId, TagFacts};
+use crate::model::{CommitId, Tag, TagFacts};
 use crate::notes::{History, Recipe, ReleaseNotes, Since, Squash, Wanted, release};
 
 #[derive(Debug, clap::Args)]
@@ -73,6 +73,21 @@ fn behind(
     Ok(History::new(project.repository.history_since(wanted.target, end, &released)?, tags))
 }
 
+/// Looks for commits in everything a commit has. It is read when the first one is asked for; where it cannot be read,
+/// as in a shallow clone, nothing is found.
+fn older<'a>(
+    project: &'a Project,
+    history: &'a History,
+    head: CommitId,
+) -> impl Fn(&str) -> Option<(CommitId, Option<Tag>)> + 'a {
+    let all = std::cell::OnceCell::<Option<History>>::new();
+    move |digits| {
+        let all = all.get_or_init(|| whole(project, history.tags().to_vec(), head).ok()).as_ref()?;
+        let id = all.find(digits)?;
+        Some((id, all.released_in(id).cloned()))
+    }
+}
+
 /// The notes of one release, as a rehearsal makes them.
 pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Result<ReleaseNotes, CliError> {
     let tags = project.repository.tags(&project.config.tag)?;
@@ -92,6 +107,7 @@ pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Resul
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,
         signature: &signatures::unchecked,
+        older: Some(&older(project, &history, facts.commit)),
         first: None,
     };
     Ok(release(&history, &wanted, &share, Some(&facts.version), &recipe))
