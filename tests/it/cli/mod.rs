@@ -9,6 +9,8 @@ mod image;
 mod init;
 mod lint;
 mod notes;
+mod notes_changes;
+mod notes_histories;
 mod notes_settings;
 mod publish;
 mod relations;

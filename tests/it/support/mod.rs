@@ -4,6 +4,7 @@ pub(crate) mod command;
 pub(crate) mod crafted;
 pub(crate) mod elf;
 pub(crate) mod image;
+pub(crate) mod notes;
 pub(crate) mod repository;
 pub(crate) mod sample;
 pub(crate) mod spectator;

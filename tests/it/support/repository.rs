@@ -23,9 +23,14 @@ impl Repository {
         self.directory.path()
     }
 
+    /// Sets the clock, in minutes since 2026; the next commit is one later.
+    pub(crate) fn set_clock(&self, minutes: u32) {
+        self.clock.set(minutes);
+    }
+
     /// Runs git and returns what it printed, trimmed.
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
-        let seconds = 1_767_225_600 + 60 * self.clock.get();
+        let seconds = 1_767_225_600 + 60 * u64::from(self.clock.get());
         let date = format!("{seconds} +0000");
         let output = Command::new("git")
             .args(arguments)
@@ -55,6 +60,25 @@ impl Repository {
         self.clock.set(self.clock.get() + 1);
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Makes a branch at a revision and goes there.
+    pub(crate) fn branch(&self, name: &str, at: &str) {
+        self.git(&["checkout", "--quiet", "-b", name, at]);
+    }
+
+    /// Goes to a branch.
+    pub(crate) fn switch(&self, name: &str) {
+        self.git(&["checkout", "--quiet", name]);
+    }
+
+    /// Merges branches into the one that is checked out, never by moving it forward.
+    pub(crate) fn merge(&self, message: &str, branches: &[&str]) -> String {
+        self.clock.set(self.clock.get() + 1);
+        let mut arguments = vec!["merge", "--quiet", "--no-ff", "--message", message];
+        arguments.extend(branches);
+        self.git(&arguments);
         self.git(&["rev-parse", "HEAD"])
     }
 
