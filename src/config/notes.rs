@@ -35,6 +35,14 @@ pub struct WrittenNotes {
     /// Accounts on the forge by address: `ada@example.com: ada`.
     #[serde(default)]
     pub authors: BTreeMap<String, String>,
+    /// Which number of the version a type moves: `docs: patch`. `type(scope)` is more than `type`, and `breaking` is
+    /// what breaks users, whatever its type. Default: `breaking` major, `feat` and deprecations minor, quiet types such
+    /// as `docs` and `chore` none unless their scope is `deps`, everything else patch.
+    #[serde(default)]
+    pub bump: BTreeMap<String, BumpLevel>,
+    /// The same before 1.0.0, where it differs. Default: `breaking` minor.
+    #[serde(default)]
+    pub initial_bump: BTreeMap<String, BumpLevel>,
     /// What `notes lint` asks of commit messages and pull request titles.
     #[serde(default)]
     pub lint: WrittenLint,
@@ -50,6 +58,20 @@ pub enum NotesPreset {
     KeepAChangelog,
     /// What the release page of GitHub generates.
     Github,
+}
+
+/// Which number of a version moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BumpLevel {
+    /// The first.
+    Major,
+    /// The second.
+    Minor,
+    /// The third.
+    Patch,
+    /// No number: it alone is no reason for a release.
+    None,
 }
 
 /// How changelogs and release notes are written, as it is meant.
@@ -71,6 +93,10 @@ pub struct Notes {
     pub skip: Option<(String, String)>,
     /// Accounts by address in lower case.
     pub authors: BTreeMap<String, String>,
+    /// Which number of the version a type or `type(scope)` in lower case moves, and `breaking`.
+    pub bump: BTreeMap<String, BumpLevel>,
+    /// The same before 1.0.0, where it differs.
+    pub initial_bump: BTreeMap<String, BumpLevel>,
 }
 
 /// What stands for no heading.
@@ -128,6 +154,10 @@ impl WrittenNotes {
             }
             notes.authors.insert(address.to_lowercase(), login.clone());
         }
+        let lower = |table: &BTreeMap<String, BumpLevel>| {
+            table.iter().map(|(kind, level)| (kind.to_lowercase(), *level)).collect()
+        };
+        (notes.bump, notes.initial_bump) = (lower(&self.bump), lower(&self.initial_bump));
         Ok(notes)
     }
 }
@@ -170,6 +200,7 @@ mod tests {
             ("  skip: never\n", "expected `TOKEN: VALUE`"),
             ("  authors: {a@b.c: 'x y'}\n", "letters, digits"),
             ("  sections: ['']\n", "a heading is one line"),
+            ("  bump: {docs: huge}\n", "unknown variant `huge`"),
             ("  presett: kyklos\n", "unknown field `presett`"),
         ] {
             let error = load(text).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 //! A commit belongs to a release when it can be reached from its tag and not from an earlier release on its way:
 //! ancestry decides, dates never do.
 
+mod bump;
 mod entry;
 mod history;
 pub mod lint;
@@ -17,6 +18,7 @@ pub mod signature;
 mod template;
 mod version;
 
+pub use bump::{Bump, BumpTable};
 pub use entry::{Entry, Place, Reference, Section, Status};
 pub use history::{History, Share, Since, Wanted};
 pub use overrides::{CHANGES, MAX_OVERRIDE, OverrideError, Overrides};
@@ -27,4 +29,4 @@ pub use release::{Older, Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;
-pub use version::{Bump, Next, NextError, next};
+pub use version::{Asking, Next, NextError, next};

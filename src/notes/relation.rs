@@ -64,17 +64,23 @@ fn reverts(commits: &[&Commit], relations: &mut Relations) {
                 }
             }
         }
-        if let (true, Some(subject)) = (words.is_empty(), taken_back_by_name(&commit.message)) {
+        if let (true, Some(named)) = (words.is_empty(), taken_back_by_name(&commit.message)) {
             let known = subjects.get_or_insert_with(|| {
                 let mut known: HashMap<&str, Vec<usize>> = HashMap::new();
                 for (at, commit) in commits.iter().enumerate() {
-                    known.entry(first_line(&commit.message)).or_default().push(at);
+                    let (line, plain) = (first_line(&commit.message), subject(&commit.message));
+                    known.entry(line).or_default().push(at);
+                    if plain != line {
+                        known.entry(plain).or_default().push(at);
+                    }
                 }
                 known
             });
             // The newest one behind it that still stands.
-            let behind = known.get(subject.as_str()).into_iter().flatten().filter(|place| **place > at);
-            let target = behind.map(|place| commits[*place].id).find(|id| !relations.cancelled.contains(id));
+            let target = [named.as_str(), subject(&named)].into_iter().find_map(|name| {
+                let behind = known.get(name)?.iter().filter(|place| **place > at);
+                behind.map(|place| commits[*place].id).find(|id| !relations.cancelled.contains(id))
+            });
             if let Some(target) = target {
                 relations.cancelled.extend([commit.id, target]);
             }

@@ -1,23 +1,15 @@
 //! The next version: Semantic Versioning 2.0.0 over what the commits say.
 
+use std::collections::BTreeMap;
+
 use semver::{Prerelease, Version};
 
-use super::entry::{Entry, Place, Section};
+use super::bump::{Bump, BumpTable};
+use super::entry::Entry;
 use super::history::{History, Since, Wanted};
 use super::relation::relations;
 use crate::diag::{Hint, Kind};
-use crate::model::{CommitId, Tag};
-
-/// Which part of the version moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bump {
-    /// The last number.
-    Patch,
-    /// The middle number.
-    Minor,
-    /// The first number.
-    Major,
-}
+use crate::model::{Commit, CommitId, Tag, TagFacts};
 
 /// The next version and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,65 +22,144 @@ pub struct Next {
     pub bump: Bump,
     /// The commits that decide.
     pub because: Vec<Entry>,
+    /// The prerelease under way, when it is that which decides.
+    pub under_way: Option<Tag>,
 }
 
-/// The version after the last stable release that `head` contains. Something that breaks moves the first number,
-/// before 1.0.0 the middle one; a feature moves the middle one; anything else the last. The first release is 0.1.0.
-/// What was taken back moves nothing; the newest `Release-As: VERSION` footer overrules the commits. `label` makes a
-/// prerelease, numbered after those of the same label that exist.
+/// What the next version is made of.
+pub struct Asking<'a> {
+    /// Makes a prerelease, numbered after those of the same label that exist.
+    pub label: Option<&'a str>,
+    /// Which number each type of commit moves.
+    pub table: &'a BumpTable,
+    /// Which commits count.
+    pub counts: &'a dyn Fn(&Commit) -> bool,
+}
+
+/// The version after the last stable release that `head` contains: the commits since then move one of its numbers. The
+/// first release is 0.1.0. What was taken back moves nothing; a prerelease that `head` contains is gone on with when the
+/// commits do not ask for more; the newest `Release-As: VERSION` footer that was not obeyed yet overrules all of it.
 ///
 /// # Errors
-/// When the version exists, is not above the releases it follows, or is past the line of releases it stands in.
-pub fn next(history: &History, head: CommitId, label: Option<&str>) -> Result<Next, NextError> {
+/// When there is nothing to release, or the version exists, is not above the releases it follows, or is past the line of
+/// releases it stands in.
+pub fn next(history: &History, head: CommitId, asking: &Asking<'_>) -> Result<Next, NextError> {
     let wanted = Wanted { target: head, tag: None, prerelease: false };
     let share = history.shares(&[wanted], Since::Stable).pop().unwrap_or_default();
     let relations = relations(&share.commits, &|_, _, _| false);
-    let active = share.commits.iter().filter(|commit| !relations.cancelled.contains(&commit.id));
+    let counted = share.commits.iter().copied().filter(|commit| (asking.counts)(commit));
+    let active: Vec<&Commit> = counted.filter(|commit| !relations.cancelled.contains(&commit.id)).collect();
+    let last = share.previous.map(|tag| &tag.version);
     let entries: Vec<Entry> = active
-        .clone()
+        .iter()
         .filter(|commit| commit.parents.len() < 2)
         .filter_map(|commit| Entry::of(commit))
         .collect();
-    let last = share.previous.map(|tag| tag.version.clone());
-    let (bump, because) = decide(entries, last.as_ref());
-    let mut version = match &last {
-        None => Version::new(0, 1, 0),
-        Some(last) => match bump {
-            Bump::Major => Version::new(last.major + 1, 0, 0),
-            Bump::Minor => Version::new(last.major, last.minor + 1, 0),
-            Bump::Patch => Version::new(last.major, last.minor, last.patch + 1),
-        },
+    let asked = asked(&active, history)?;
+    let told = asked.is_some();
+    let decided = match asked {
+        Some((version, commit)) => Some((version, Entry::of(commit).into_iter().collect())),
+        None => decide(&entries, last, asking.table),
     };
-    let mut because = because;
-    for commit in active {
-        if let Some(asked) = release_as(&commit.message) {
-            version = Version::parse(asked).map_err(|_| NextError::Asked {
-                commit: commit.id,
-                found: asked.escape_debug().take(80).collect(),
-            })?;
-            because = Entry::of(commit).into_iter().collect();
-            break;
-        }
-    }
-    if let Some(label) = label {
+    // A prerelease this commit has.
+    let under_way = history.tags().iter().rfind(|tag| {
+        history.commit(tag.commit).is_some() && last.is_none_or(|last| core(&tag.version) > core(last))
+    });
+    let goes_on = under_way.filter(|tag| {
+        !active.is_empty()
+            && !told
+            && decided.as_ref().is_none_or(|(version, _)| core(version) < core(&tag.version))
+    });
+    let (mut version, because) = match (decided, goes_on) {
+        (_, Some(tag)) => (Version::new(tag.version.major, tag.version.minor, tag.version.patch), Vec::new()),
+        (Some(decided), None) => decided,
+        (None, None) => return Err(nothing(share.previous.map(|tag| &tag.tag), last, &active, &entries)),
+    };
+    if let Some(label) = asking.label {
         prerelease(&mut version, label, history)?;
     }
-    check(&version, last.as_ref(), history)?;
-    Ok(Next { version, previous: share.previous.map(|tag| tag.tag.clone()), bump, because })
+    check(&version, last, under_way.map(|tag| &tag.version), history)?;
+    Ok(Next {
+        bump: moved(last, &version),
+        version,
+        previous: share.previous.map(|tag| tag.tag.clone()),
+        because,
+        under_way: goes_on.map(|tag| tag.tag.clone()),
+    })
 }
 
-fn decide(entries: Vec<Entry>, last: Option<&Version>) -> (Bump, Vec<Entry>) {
-    let breaking: Vec<Entry> = entries.iter().filter(|entry| !entry.breaking.is_empty()).cloned().collect();
-    let adds = |entry: &&Entry| {
-        entry.place == Place::Listed(Section::Added) || ["feat", "feature"].contains(&entry.kind.as_str())
+/// The version the newest `Release-As` footer asks for that no release obeyed yet.
+fn asked<'a>(active: &[&'a Commit], history: &History) -> Result<Option<(Version, &'a Commit)>, NextError> {
+    for commit in active {
+        let Some(asked) = release_as(&commit.message) else { continue };
+        let version = Version::parse(asked).map_err(|_| NextError::Asked {
+            commit: commit.id,
+            found: asked.escape_debug().take(80).collect(),
+        })?;
+        let obeyed = |tag: &TagFacts| tag.version == version && history.commit(tag.commit).is_some();
+        return Ok((!history.tags().iter().any(obeyed)).then_some((version, *commit)));
+    }
+    Ok(None)
+}
+
+/// The version the commits ask for, and those that decide; `None` when there is no reason for a release.
+fn decide(entries: &[Entry], last: Option<&Version>, table: &BumpTable) -> Option<(Version, Vec<Entry>)> {
+    let first = Version::new(0, 0, 0);
+    let from = last.unwrap_or(&first);
+    let levels: Vec<Option<Bump>> = entries.iter().map(|entry| table.of(entry, from)).collect();
+    let highest = levels.iter().flatten().max().copied();
+    let deciding = || {
+        let deciding =
+            entries.iter().zip(&levels).filter(|(_, level)| highest.is_some() && **level == highest);
+        deciding.map(|(entry, _)| entry.clone()).collect()
     };
-    let adding: Vec<Entry> = entries.iter().filter(adds).cloned().collect();
-    let young = last.is_some_and(|version| version.major == 0);
-    match (breaking.is_empty(), adding.is_empty()) {
-        (false, _) if young => (Bump::Minor, breaking),
-        (false, _) => (Bump::Major, breaking),
-        (true, false) => (Bump::Minor, adding),
-        (true, true) => (Bump::Patch, entries),
+    let Some(last) = last else {
+        // Whatever there is, is released for the first time.
+        let because: Vec<Entry> = if highest.is_some() { deciding() } else { entries.to_vec() };
+        return (!entries.is_empty()).then(|| (Version::new(0, 1, 0), because));
+    };
+    Some((raised(last, highest?), deciding()))
+}
+
+fn raised(last: &Version, bump: Bump) -> Version {
+    match bump {
+        Bump::Major => Version::new(last.major + 1, 0, 0),
+        Bump::Minor => Version::new(last.major, last.minor + 1, 0),
+        Bump::Patch => Version::new(last.major, last.minor, last.patch + 1),
+    }
+}
+
+/// Which part of the last version is another one.
+fn moved(last: Option<&Version>, version: &Version) -> Bump {
+    let last = last.map_or((0, 0, 0), core);
+    if version.major != last.0 {
+        Bump::Major
+    } else if version.minor != last.1 {
+        Bump::Minor
+    } else {
+        Bump::Patch
+    }
+}
+
+fn nothing(
+    previous: Option<&Tag>,
+    last: Option<&Version>,
+    active: &[&Commit],
+    entries: &[Entry],
+) -> NextError {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in entries {
+        *kinds.entry(entry.kind.clone()).or_default() += 1;
+    }
+    NextError::Nothing {
+        previous: previous.cloned(),
+        patch: last.map_or(Version::new(0, 1, 0), |last| raised(last, Bump::Patch)),
+        commits: active.len(),
+        kinds: kinds
+            .into_iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -111,7 +182,7 @@ fn prerelease(version: &mut Version, label: &str, history: &History) -> Result<(
     let numbers = taken
         .iter()
         .filter_map(|tag| tag.pre.as_str().strip_prefix(label)?.strip_prefix('.')?.parse::<u64>().ok());
-    let number = numbers.max().unwrap_or(0) + 1;
+    let number = numbers.max().unwrap_or(0).saturating_add(1);
     version.pre = Prerelease::new(&format!("{label}.{number}")).unwrap_or_default();
     match taken.into_iter().filter(|tag| !tag.pre.is_empty()).max() {
         Some(highest) if *version < *highest => {
@@ -121,21 +192,25 @@ fn prerelease(version: &mut Version, label: &str, history: &History) -> Result<(
     }
 }
 
-fn check(version: &Version, last: Option<&Version>, history: &History) -> Result<(), NextError> {
+fn check(
+    version: &Version,
+    last: Option<&Version>,
+    under_way: Option<&Version>,
+    history: &History,
+) -> Result<(), NextError> {
     if let Some(taken) = history.tags().iter().find(|tag| tag.version == *version) {
         return Err(NextError::Taken { version: version.clone(), tag: taken.tag.clone() });
     }
-    let Some(last) = last else { return Ok(()) };
-    if version <= last {
-        return Err(NextError::Back { version: version.clone(), highest: last.clone() });
+    if let Some(highest) = last.max(under_way).filter(|highest| version <= highest) {
+        return Err(NextError::Back { version: version.clone(), highest: highest.clone() });
     }
+    let Some(last) = last else { return Ok(()) };
     // Releases of higher lines that the last release knows nothing of: this is a maintenance line below them.
-    let above = history
-        .tags()
-        .iter()
-        .map(|tag| &tag.version)
-        .find(|tag| tag.pre.is_empty() && (tag.major, tag.minor) > (last.major, last.minor));
-    match above {
+    let above = history.tags().iter().find(|tag| {
+        let line = (tag.version.major, tag.version.minor) > (last.major, last.minor);
+        line && tag.version.pre.is_empty() && history.commit(tag.commit).is_none()
+    });
+    match above.map(|tag| &tag.version) {
         Some(above) if version > above => {
             Err(NextError::Line { version: version.clone(), last: last.clone(), above: above.clone() })
         }
@@ -146,6 +221,18 @@ fn check(version: &Version, last: Option<&Version>, history: &History) -> Result
 /// Why there is no next version.
 #[derive(Debug, thiserror::Error)]
 pub enum NextError {
+    /// No commit, or none that moves a number.
+    #[error("there is nothing to release{}", why(previous.as_ref(), *commits, kinds))]
+    Nothing {
+        /// The last release.
+        previous: Option<Tag>,
+        /// The version where one is needed all the same.
+        patch: Version,
+        /// How many commits there are.
+        commits: usize,
+        /// How many of which type.
+        kinds: String,
+    },
     /// A tag has it.
     #[error(
         "the next version {version} is taken by the tag {tag}, which is not in the history of this commit"
@@ -184,9 +271,19 @@ pub enum NextError {
     },
 }
 
+fn why(previous: Option<&Tag>, commits: usize, kinds: &str) -> String {
+    let after = previous.map_or(String::new(), |tag| format!(" after {tag}"));
+    match (commits, kinds) {
+        (0, _) => format!("{after}: no commit follows it"),
+        (_, "") => format!("{after}: the commits since then are merges"),
+        _ => format!("{after}: no commit since then moves the version ({kinds})"),
+    }
+}
+
 impl Hint for NextError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Nothing { .. } => "next-nothing",
             Self::Taken { .. } => "next-taken",
             Self::Back { .. } => "next-back",
             Self::Line { .. } => "next-line",
@@ -196,6 +293,7 @@ impl Hint for NextError {
 
     fn kind(&self) -> Kind {
         match self {
+            Self::Nothing { .. } => Kind::Refused,
             Self::Asked { .. } => Kind::Usage,
             Self::Taken { .. } | Self::Back { .. } | Self::Line { .. } => Kind::Conflict,
         }
@@ -204,7 +302,8 @@ impl Hint for NextError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Taken { tag, .. } => return vec![format!("git merge {tag}"), FOOTER.to_owned()],
-            Self::Back { .. } | Self::Line { .. } | Self::Asked { .. } => FOOTER,
+            Self::Nothing { commits: 0, .. } => return Vec::new(),
+            Self::Nothing { .. } | Self::Back { .. } | Self::Line { .. } | Self::Asked { .. } => FOOTER,
         };
         vec![hint.to_owned()]
     }

@@ -233,7 +233,7 @@ fn answer(
 }
 
 /// The tags and the paths of a package.
-fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<String>), CliError> {
+pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<String>), CliError> {
     let packages = &project.config.packages;
     if let Some(package) = packages.get(name) {
         return Ok((package.tag.clone(), package.paths.clone()));

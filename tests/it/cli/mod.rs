@@ -11,6 +11,7 @@ mod lint;
 mod notes;
 mod notes_changes;
 mod notes_histories;
+mod notes_next;
 mod notes_settings;
 mod publish;
 mod relations;

@@ -38,8 +38,19 @@ fn merges_say_which_pull_request_brought_a_commit() {
     repository.merge("Merge pull request #5 from o/feature\n\nfeat: the feature", &["feature"]);
     repository.switch("main");
     repository.merge("Merge pull request #9 from o/develop\n\nfeat: all of develop", &["develop"]);
-    assert_snapshot!(numbers(&repository, "--unreleased"), @"");
-    assert_snapshot!(numbers(&repository, "--unreleased --first-parent"), @"");
+    assert_snapshot!(numbers(&repository, "--unreleased"), @r#"
+    in a feature #5
+    on develop #9
+    one #-
+    in a feature #5
+    on main #-
+    beside it #9
+    "#);
+    assert_snapshot!(numbers(&repository, "--unreleased --first-parent"), @r#"
+    all of develop #9
+    one #-
+    on main #-
+    "#);
 }
 
 #[test]
@@ -53,8 +64,11 @@ fn a_squash_with_sign_offs_and_rules() {
     assert_eq!(breaking["title"], "Breaking Changes");
     assert_eq!(breaking["entries"][0]["breaking_notes"], serde_json::json!(["two"]));
     assert_eq!(breaking["entries"][0]["authors"], serde_json::json!(["Ada", "Grace"]));
-    assert_snapshot!(told(&repository, "--unreleased --squash all"), @"");
-    assert_eq!(kyklos(repository.path()).args("notes next --explain").run().expect(0).stdout().lines().next(), Some("0.1.0"));
+    assert_snapshot!(told(&repository, "--unreleased --squash all"), @r#"- after -, 1: two, one"#);
+    assert_eq!(
+        kyklos(repository.path()).args("notes next --explain").run().expect(0).stdout().lines().next(),
+        Some("0.1.0")
+    );
 }
 
 #[test]
@@ -72,16 +86,20 @@ fn reverts() {
     repository.commit("Revert \"feat: five (#5)\" (#7)\n\nReverts o/r#5");
     let back = repository.commit(&format!("Revert \"fix: four\"\n\nThis reverts commit {four}."));
     repository.commit(&format!("Revert \"Revert \"fix: four\"\"\n\nThis reverts commit {back}."));
-    assert_snapshot!(told(&repository, "--unreleased"), @"");
+    assert_snapshot!(told(&repository, "--unreleased"), @r#"- after v1.0.0, 8: four, six"#);
     // Of a release: told, with that release, however much of the history is read.
     repository.commit(&format!("Revert \"feat: one\"\n\nThis reverts commit {}.", &one[..9]));
     for line in ["--unreleased", "--all", "v1.0.0..HEAD"] {
         let entries = entries(&generate(&repository, line)[0]);
         let entry = entries.iter().find(|entry| entry["description"] == "Revert \"feat: one\"").unwrap();
-        assert_eq!((&entry["reverts"], &entry["shipped_in"]), (&one.clone().into(), &"v1.0.0".into()), "{line}");
+        assert_eq!(
+            (&entry["reverts"], &entry["shipped_in"]),
+            (&one.clone().into(), &"v1.0.0".into()),
+            "{line}"
+        );
     }
     repository.commit("Reapply \"feat: five (#5)\" (#8)");
-    assert_snapshot!(told(&repository, "--unreleased"), @"");
+    assert_snapshot!(told(&repository, "--unreleased"), @r#"- after v1.0.0, 10: four, five, six, Revert "feat: one""#);
 }
 
 #[test]
@@ -95,7 +113,9 @@ fn a_revert_of_a_merge_takes_back_what_it_brought() {
         repository.switch("main");
         repository.commit("fix: on main");
         let merge = repository.merge("Merge branch 'work'", &["work"]);
-        let revert = format!("Revert \"Merge branch 'work'\"\n\nThis reverts commit {merge}, reversing\nchanges made to {merge}.");
+        let revert = format!(
+            "Revert \"Merge branch 'work'\"\n\nThis reverts commit {merge}, reversing\nchanges made to {merge}."
+        );
         let revert = repository.commit(&revert);
         if !main_line {
             // The same, seen from a branch that merged it.
@@ -135,18 +155,21 @@ fn cherry_picks() {
     repository.git(&["commit", "--quiet", "--amend", "--message", "fix: said otherwise"]);
     repository.merge("Merge branch 'work'", &["-X", "ours", "work"]);
     let release = &generate(&repository, "--unreleased")[0];
-    assert_snapshot!(told(&repository, "--unreleased"), @"");
+    assert_snapshot!(told(&repository, "--unreleased"), @r#"- after -, 8: with an x, without, in other words"#);
     assert_eq!(release["commits"].as_array().unwrap().len(), 8);
     // Two lines of releases that have the same change both tell it.
     repository.branch("release/v1", "HEAD~1");
     repository.tag("v1.0.0");
-    assert_snapshot!(told(&repository, "--tag v1.0.0"), @"");
+    assert_snapshot!(told(&repository, "--tag v1.0.0"), @r#"v1.0.0 after -, 4: with an x, without, said otherwise"#);
 }
 
 #[test]
 fn packages_of_one_repository() {
     let repository = Repository::new();
-    repository.write("release.yaml", "name: all\npackages: { a: { paths: [a] }, b: { paths: [b], tag: 'b@{version}' } }\n");
+    repository.write(
+        "release.yaml",
+        "name: all\npackages: { a: { paths: [a] }, b: { paths: [b], tag: 'b@{version}' } }\n",
+    );
     repository.write("a/one", "1\n2\n3\n");
     repository.write("b/one", "1\n");
     repository.commit("feat: begin both");
@@ -168,9 +191,17 @@ fn packages_of_one_repository() {
     repository.commit("feat: a in a branch");
     repository.switch("main");
     repository.merge("Merge branch 'work'", &["work"]);
-    assert_snapshot!(told(&repository, "--package a"), @"");
-    assert_snapshot!(told(&repository, "--package b"), @"");
-    assert_snapshot!(told(&repository, "--unreleased --package a"), @"");
-    let next = |name: &str| kyklos(repository.path()).args("notes next --package").arg(name).run().expect(0).stdout();
+    assert_snapshot!(told(&repository, "--package a"), @r#"
+    - after a/v1.0.0, 5: only a, both, from a to b, a in a branch
+    a/v1.0.0 after -, 1: begin both
+    "#);
+    assert_snapshot!(told(&repository, "--package b"), @r#"
+    - after b@1.0.0, 2: both, from a to b
+    b@1.0.0 after -, 2: begin both, only b
+    "#);
+    assert_snapshot!(told(&repository, "--unreleased --package a"), @r#"- after a/v1.0.0, 5: only a, both, from a to b, a in a branch"#);
+    let next = |name: &str| {
+        kyklos(repository.path()).args("notes next --package").arg(name).run().expect(0).stdout()
+    };
     assert_eq!((next("a"), next("b")), ("1.1.0\n".to_owned(), "1.0.1\n".to_owned()));
 }

@@ -319,6 +319,8 @@ pub struct Next {
     pub bump: String,
     /// The commits that decide.
     pub because: Vec<Deciding>,
+    /// The prerelease under way, when it is that which decides.
+    pub under_way: Option<String>,
 }
 
 /// A commit that decides.
@@ -344,6 +346,7 @@ impl From<&notes::Next> for Next {
             previous: next.previous.as_ref().map(ToString::to_string),
             bump: bump.to_owned(),
             because: next.because.iter().map(deciding).collect(),
+            under_way: next.under_way.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -1,0 +1,125 @@
+//! Which number of the version a commit moves.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+
+use super::entry::Entry;
+use crate::config::BumpLevel;
+
+/// Which part of the version moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bump {
+    /// The last number.
+    Patch,
+    /// The middle number.
+    Minor,
+    /// The first number.
+    Major,
+}
+
+/// Which number each type of commit moves. What is not said is as usual: something that breaks moves the first number,
+/// before 1.0.0 the middle one; features and deprecations (clause 7 of SemVer 2.0.0) move the middle one; types that
+/// users do not notice move none, unless their scope is `deps`; everything else moves the last.
+#[derive(Debug, Clone, Default)]
+pub struct BumpTable {
+    /// By type or `type(scope)` in lower case; `breaking` stands for what breaks users.
+    pub any: BTreeMap<String, BumpLevel>,
+    /// The same before 1.0.0, where it differs.
+    pub initial: BTreeMap<String, BumpLevel>,
+}
+
+const BREAKING: &str = "breaking";
+
+impl BumpTable {
+    /// What a commit moves in a release after `last`; `None` = it alone is no reason for a release.
+    pub(super) fn of(&self, entry: &Entry, last: &Version) -> Option<Bump> {
+        let young = last.major == 0;
+        let said = |key: &str| {
+            let initial = self.initial.get(key).filter(|_| young);
+            initial.or_else(|| self.any.get(key)).copied().map(level)
+        };
+        let breaking = || {
+            let usual = if young { Bump::Minor } else { Bump::Major };
+            said(BREAKING).unwrap_or(Some(usual))
+        };
+        let scoped =
+            entry.scopes.iter().find_map(|scope| said(&format!("{}({})", entry.kind, scope.to_lowercase())));
+        let plain = scoped.or_else(|| said(&entry.kind)).unwrap_or_else(|| usual(entry));
+        if entry.breaking.is_empty() { plain } else { plain.max(breaking()) }
+    }
+}
+
+fn level(level: BumpLevel) -> Option<Bump> {
+    match level {
+        BumpLevel::Major => Some(Bump::Major),
+        BumpLevel::Minor => Some(Bump::Minor),
+        BumpLevel::Patch => Some(Bump::Patch),
+        BumpLevel::None => None,
+    }
+}
+
+fn usual(entry: &Entry) -> Option<Bump> {
+    match entry.kind.as_str() {
+        "feat" | "feature" | "deprecate" | "deprecated" => Some(Bump::Minor),
+        "docs" | "doc" | "style" | "test" | "tests" | "chore" | "ci" | "build" => {
+            entry.scopes.iter().any(|scope| scope.eq_ignore_ascii_case("deps")).then_some(Bump::Patch)
+        }
+        _ => Some(Bump::Patch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::CommitId;
+
+    #[test]
+    fn the_table() {
+        let of = |table: &BumpTable, message: &str, last: &str| {
+            let entry = Entry::of_message(CommitId::from_bytes([7; 20]), message).unwrap();
+            table.of(&entry, &Version::parse(last).unwrap())
+        };
+        let usual = BumpTable::default();
+        for (message, young, grown) in [
+            ("feat!: x", Some(Bump::Minor), Some(Bump::Major)),
+            ("docs: x\n\nBREAKING CHANGE: y", Some(Bump::Minor), Some(Bump::Major)),
+            ("feat: x", Some(Bump::Minor), Some(Bump::Minor)),
+            ("deprecate: x", Some(Bump::Minor), Some(Bump::Minor)),
+            ("fix: x", Some(Bump::Patch), Some(Bump::Patch)),
+            ("perf: x", Some(Bump::Patch), Some(Bump::Patch)),
+            ("revert: x", Some(Bump::Patch), Some(Bump::Patch)),
+            ("build(deps): x", Some(Bump::Patch), Some(Bump::Patch)),
+            ("deps: x", Some(Bump::Patch), Some(Bump::Patch)),
+            ("No type at all", Some(Bump::Patch), Some(Bump::Patch)),
+            ("docs: x", None, None),
+            ("chore(release): x", None, None),
+        ] {
+            assert_eq!(
+                (of(&usual, message, "0.3.0"), of(&usual, message, "1.3.0")),
+                (young, grown),
+                "{message}"
+            );
+        }
+        let own = BumpTable {
+            any: [
+                ("docs", BumpLevel::Patch),
+                ("feat(internal)", BumpLevel::None),
+                ("breaking", BumpLevel::Minor),
+            ]
+            .map(|(kind, level)| (kind.to_owned(), level))
+            .into(),
+            initial: [("feat", BumpLevel::Patch), ("breaking", BumpLevel::Major)]
+                .map(|(kind, level)| (kind.to_owned(), level))
+                .into(),
+        };
+        assert_eq!(of(&own, "docs: x", "1.0.0"), Some(Bump::Patch));
+        assert_eq!(of(&own, "feat(Internal): x", "1.0.0"), None);
+        assert_eq!(of(&own, "feat: x", "0.1.0"), Some(Bump::Patch));
+        assert_eq!(of(&own, "feat: x", "1.0.0"), Some(Bump::Minor));
+        assert_eq!(
+            (of(&own, "fix!: x", "0.1.0"), of(&own, "fix!: x", "1.0.0")),
+            (Some(Bump::Major), Some(Bump::Minor))
+        );
+    }
+}
