@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod cargo_lock;
 pub mod checksums;
+pub mod cliff;
 pub mod conventional;
 pub mod cyclonedx;
 pub mod docker_archive;

@@ -6,6 +6,7 @@
 mod bump;
 mod entry;
 mod history;
+pub mod import;
 pub mod lint;
 mod overrides;
 mod ownership;

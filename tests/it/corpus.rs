@@ -24,6 +24,11 @@ const TARGETS: &[(&str, Target)] = &[
     ("checksums", |bytes| {
         let _ = kyklos_release::format::checksums::read(bytes);
     }),
+    ("cliff", |bytes| {
+        if let Ok(cliff) = kyklos_release::format::cliff::Cliff::parse(bytes, "cliff.toml") {
+            let _ = kyklos_release::notes::import::import(&cliff, "cliff.toml");
+        }
+    }),
     ("conventional", |bytes| {
         if let Ok(text) = std::str::from_utf8(bytes) {
             let _ = kyklos_release::format::conventional::parse(text);

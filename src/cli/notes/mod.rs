@@ -1,6 +1,7 @@
 //! `notes`: changelog, release notes and the next version, from the history.
 
 mod generate;
+mod import;
 mod lint;
 mod next;
 mod parse;
@@ -31,6 +32,8 @@ pub(super) struct Args {
 enum Command {
     /// Write the changelog of one release, of what is not released, or of everything
     Generate(Box<generate::Args>),
+    /// Carry the configuration of git-cliff over to release.yaml
+    Import(import::Args),
     /// Tell what is wrong with commit messages or the title of a pull request
     Lint(lint::Args),
     /// Tell the next version
@@ -44,6 +47,7 @@ enum Command {
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     match &args.command {
         Command::Generate(args) => generate::run(context, args),
+        Command::Import(args) => import::run(context, args),
         Command::Lint(args) => lint::run(context, args),
         Command::Next(args) => next::run(context, args),
         Command::Parse(args) => parse::run(context, args),

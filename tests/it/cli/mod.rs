@@ -6,6 +6,7 @@ mod frame;
 mod gate;
 mod git;
 mod image;
+mod import;
 mod init;
 mod lint;
 mod notes;

@@ -1,4 +1,4 @@
-//! The answer of `notes lint`.
+//! The answers of `notes lint` and `notes import`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -45,4 +45,15 @@ pub struct LintFinding {
     pub excerpt: String,
     /// The line as it would be right.
     pub suggestion: Option<String>,
+}
+
+/// `notes import`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Imported {
+    /// Lines for `release.yaml`.
+    pub yaml: String,
+    /// How many settings were not carried over; each is a diagnostic.
+    pub lost: u64,
+    /// How many settings work in another way here; each is a diagnostic.
+    pub other: u64,
 }

@@ -36,6 +36,7 @@ pub const ALL: &[Described] = &[
     Described { name: "init", schema: || schema_for!(Envelope<Vec<String>>) },
     Described { name: "manual", schema: || schema_for!(Envelope<publish::Manual>) },
     Described { name: "notes", schema: || schema_for!(Envelope<notes::Notes>) },
+    Described { name: "notes-import", schema: || schema_for!(Envelope<lint::Imported>) },
     Described { name: "notes-lint", schema: || schema_for!(Envelope<lint::Linted>) },
     Described { name: "notes-next", schema: || schema_for!(Envelope<notes::Next>) },
     Described { name: "notes-parse", schema: || schema_for!(Envelope<Vec<notes::Parsed>>) },
