@@ -126,7 +126,7 @@ pub fn scan(
     let unpacked = Unpacked::new(content, media_type, limits)?;
     let mut plain = Tee { inner: unpacked, hasher: Hasher::default() };
     let mut layers = Layers { lower: facts.clone(), upper: LayerFacts::default(), limits };
-    layers.read(&mut plain)?;
+    layers.read(&mut WholeBlocks { inner: &mut plain, seen: 0 })?;
     // What follows the archive belongs to the digest as well.
     io::copy(&mut plain, &mut io::sink())?;
     let Layers { mut lower, upper, .. } = layers;
@@ -135,6 +135,25 @@ pub fn scan(
     lower.size += size;
     *facts = lower;
     Ok(digest)
+}
+
+/// Fills the last block of an archive with zeros. Some writers leave that out, and everything that unpacks layers takes it.
+struct WholeBlocks<R> {
+    inner: R,
+    seen: usize,
+}
+
+impl<R: Read> Read for WholeBlocks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut read = self.inner.read(buffer)?;
+        if read == 0 {
+            read = (512 - self.seen % 512) % 512;
+            read = read.min(buffer.len());
+            buffer[..read].fill(0);
+        }
+        self.seen += read;
+        Ok(read)
+    }
 }
 
 /// The layer that is read, and those below it.
@@ -446,6 +465,25 @@ mod tests {
         let reader = Box::new(Cursor::new(archive.into_inner().unwrap()));
         scan(reader, media_type::LAYER, LayerLimits::default(), &mut facts).unwrap();
         assert_eq!(facts.shells.into_iter().collect::<Vec<_>>(), [long]);
+    }
+
+    #[test]
+    fn an_archive_may_end_in_the_middle_of_a_block_but_not_of_a_file() {
+        let mut bytes = Vec::new();
+        let mut header = tar::Header::new_gnu();
+        header.set_path("bin/sh").unwrap();
+        header.set_mode(0o755);
+        header.set_size(600);
+        header.set_cksum();
+        bytes.extend(header.as_bytes());
+        bytes.extend([7; 600]);
+        let mut facts = LayerFacts::default();
+        let look = |bytes: &[u8], facts: &mut LayerFacts| {
+            scan(Box::new(Cursor::new(bytes.to_vec())), media_type::LAYER, LayerLimits::default(), facts)
+        };
+        assert_eq!(look(&bytes, &mut facts).unwrap(), Digest::of(&bytes));
+        assert_eq!((facts.shells.len(), facts.size), (1, 1112));
+        assert!(look(&bytes[..1000], &mut facts).is_err());
     }
 
     proptest! {
