@@ -17,7 +17,7 @@ use crate::port::{
     Files as _, FilesError, Forge as _, ForgeError, Registry, SignerIdentity, Trust as _, Visibility,
 };
 use crate::render::{json::v1, text};
-use crate::verify::{self, Face, Published, Report, Verdict};
+use crate::verify::{self, Beside, Face, Published, Report, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -145,7 +145,7 @@ pub(super) async fn rehearsal(
     let trust = LocalTrust::from_root(trusted_root)?;
     if !fs::exists(&root.join("forge")) {
         let files = Directory::new(root);
-        let published = Published { assets: &files, face: None, registry: None };
+        let published = Published { assets: &files, face: None, registry: None, beside: None };
         let mut report = verify::release(&published, &trust, signer).await;
         bill(&files, &mut report)?;
         return Ok(report);
@@ -200,7 +200,6 @@ async fn published(
         let message = format!("{tag} is not published in {}", root.display());
         return Err(CliError::new(Kind::Undecided, "verify-no-release", message).into());
     };
-    let latest = forge.latest().await?;
     let files = Directory::new(forge.release_directory(&tag).join("assets"));
     let registry = root.join("registry");
     let layout = match fs::exists(&registry).then(|| Layout::open(&registry)).transpose() {
@@ -232,14 +231,11 @@ async fn published(
         assets: &files,
         face: Some(face),
         registry: layout.as_ref().map(|layout| layout as &dyn Registry),
+        beside: Some(Beside { stable: forge.published_stable().await?, latest: forge.latest().await? }),
     };
     let mut report = verify::release(&published, trust, signer).await;
     if layout.is_some() {
         verify::closed(&Directory::new(&registry), &Layout::canonical, &mut report);
-    }
-    let newest = forge.published_stable().await?.len() == 1 && !release.prerelease;
-    if newest && latest.as_ref() != Some(&tag) {
-        report.refuse("verify-latest", "forge/latest", format!("expected {tag}, the only stable release"));
     }
     bill(&files, &mut report)?;
     Ok(report)

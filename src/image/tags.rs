@@ -10,7 +10,7 @@ use semver::Version;
 
 use super::error::ImageError;
 use super::together::side_by_side;
-use crate::model::Digest;
+use crate::model::{Digest, RollingScope};
 use crate::port::Registry;
 
 /// Most versions whose digest is asked for when nothing else tells which version an image is.
@@ -32,37 +32,11 @@ impl TagPolicy {
     }
 }
 
-/// Which versions a tag speaks of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Scope {
-    /// `v1.2`.
-    Minor(u64, u64),
-    /// `v1`.
-    Major(u64),
-    /// `latest`, or a rolling name of the configuration: all of them.
-    All,
-    /// Any other tag: none, it moves freely.
-    Free,
-}
-
-impl Scope {
-    fn of(tag: &str, rolling: &[String]) -> Self {
-        let mut parts = tag.strip_prefix('v').unwrap_or(tag).split('.').map(str::parse::<u64>);
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(major)), None, None) => Self::Major(major),
-            (Some(Ok(major)), Some(Ok(minor)), None) => Self::Minor(major, minor),
-            _ if tag == "latest" || rolling.iter().any(|name| name == tag) => Self::All,
-            _ => Self::Free,
-        }
-    }
-
-    fn holds(&self, version: &Version) -> bool {
-        match self {
-            Self::Minor(major, minor) => (version.major, version.minor) == (*major, *minor),
-            Self::Major(major) => version.major == *major,
-            Self::All => true,
-            Self::Free => false,
-        }
+/// Which versions a tag speaks of; `None` for a tag that moves freely.
+fn scope(tag: &str, rolling: &[String]) -> Option<RollingScope> {
+    match RollingScope::of(tag) {
+        RollingScope::All if tag != "latest" && !rolling.iter().any(|name| name == tag) => None,
+        scope => Some(scope),
     }
 }
 
@@ -163,11 +137,11 @@ pub async fn plan_moves(
     }
     let near = registry.repository().is_none();
     let scopes = wanted.tags.iter().map(|tag| match wanted.policy_of(tag) {
-        TagPolicy::Immutable => Scope::Free,
-        TagPolicy::Rolling => Scope::of(tag, wanted.rolling),
+        TagPolicy::Immutable => None,
+        TagPolicy::Rolling => scope(tag, wanted.rolling),
     });
-    let scopes: Vec<Scope> = scopes.collect();
-    let rolls = |(tag, scope): (&String, &Scope)| *scope != Scope::Free && !settled(tag);
+    let scopes: Vec<Option<RollingScope>> = scopes.collect();
+    let rolls = |(tag, scope): (&String, &Option<RollingScope>)| scope.is_some() && !settled(tag);
     let listed =
         if near || wanted.tags.iter().zip(&scopes).any(rolls) { Some(registry.tags().await?) } else { None };
     let fixed = |tag: &str| wanted.policy_of(tag) == TagPolicy::Immutable;
@@ -190,7 +164,7 @@ pub async fn plan_moves(
     for (tag, scope) in wanted.tags.iter().zip(&scopes) {
         let there = looked.get(tag).copied();
         let policy = wanted.policy_of(tag);
-        let (state, newer) = match (there, keeps(scope, version.as_ref(), &released)) {
+        let (state, newer) = match (there, keeps(*scope, version.as_ref(), &released)) {
             (Some(Some(found)), _) if found == *digest => (TagState::Unchanged, None),
             (Some(Some(found)), _) if policy == TagPolicy::Immutable => {
                 return Err(ImageError::TagTaken { tag: tag.clone(), expected: *digest, found });
@@ -219,11 +193,11 @@ pub async fn plan_moves(
 /// Why a rolling tag stays where it is: the newest of the newer stable versions it speaks of, or `Some(None)` because
 /// the image is a prerelease. An image without a version is moved by hand and goes wherever it is told to.
 fn keeps<'a>(
-    scope: &Scope,
+    scope: Option<RollingScope>,
     version: Option<&Version>,
     released: &'a [Version],
 ) -> Option<Option<&'a Version>> {
-    let version = version.filter(|_| *scope != Scope::Free)?;
+    let (scope, version) = (scope?, version?);
     let stable = released.iter().filter(|other| other.pre.is_empty() && scope.holds(other));
     let newer = stable.filter(|other| *other > version).max();
     match newer {
@@ -238,12 +212,12 @@ async fn version_of(
     registry: &dyn Registry,
     digest: &Digest,
     listed: &[String],
-    scopes: &[Scope],
+    scopes: &[Option<RollingScope>],
 ) -> Result<Option<Version>, ImageError> {
     let mut candidates: Vec<(Version, &String)> = listed
         .iter()
         .filter_map(|tag| Some((version(tag)?, tag)))
-        .filter(|(version, _)| scopes.iter().any(|scope| scope.holds(version)))
+        .filter(|(version, _)| scopes.iter().flatten().any(|scope| scope.holds(version)))
         .collect();
     candidates.sort_by(|left, right| right.cmp(left));
     candidates.truncate(ASKED);
@@ -272,10 +246,10 @@ mod tests {
             [release.to_owned(), format!("v{major}.{minor}"), format!("v{major}"), "latest".to_owned()];
         let (moved, kept): (Vec<String>, Vec<String>) = tags.into_iter().partition(|tag| {
             let scope = match TagPolicy::of(tag) {
-                TagPolicy::Immutable => Scope::Free,
-                TagPolicy::Rolling => Scope::of(tag, &[]),
+                TagPolicy::Immutable => None,
+                TagPolicy::Rolling => scope(tag, &[]),
             };
-            keeps(&scope, Some(&own), &released).is_none()
+            keeps(scope, Some(&own), &released).is_none()
         });
         (moved.join(" "), kept.join(" "))
     }
@@ -301,18 +275,18 @@ mod tests {
     #[test]
     fn tags_tell_what_they_speak_of() {
         let rolling = ["stable".to_owned()];
-        for (tag, scope, policy) in [
-            ("v1.2.3", Scope::Free, TagPolicy::Immutable),
-            ("1.2.3-rc.1", Scope::Free, TagPolicy::Immutable),
-            ("v1.2", Scope::Minor(1, 2), TagPolicy::Rolling),
-            ("1", Scope::Major(1), TagPolicy::Rolling),
-            ("latest", Scope::All, TagPolicy::Rolling),
-            ("stable", Scope::All, TagPolicy::Rolling),
-            ("edge", Scope::Free, TagPolicy::Rolling),
-            ("v1.2.3.4", Scope::Free, TagPolicy::Rolling),
-            ("main-1a2b3c4", Scope::Free, TagPolicy::Rolling),
+        for (tag, expected, policy) in [
+            ("v1.2.3", None, TagPolicy::Immutable),
+            ("1.2.3-rc.1", None, TagPolicy::Immutable),
+            ("v1.2", Some(RollingScope::Minor(1, 2)), TagPolicy::Rolling),
+            ("1", Some(RollingScope::Major(1)), TagPolicy::Rolling),
+            ("latest", Some(RollingScope::All), TagPolicy::Rolling),
+            ("stable", Some(RollingScope::All), TagPolicy::Rolling),
+            ("edge", None, TagPolicy::Rolling),
+            ("v1.2.3.4", None, TagPolicy::Rolling),
+            ("main-1a2b3c4", None, TagPolicy::Rolling),
         ] {
-            assert_eq!((Scope::of(tag, &rolling), TagPolicy::of(tag)), (scope, policy), "{tag}");
+            assert_eq!((scope(tag, &rolling), TagPolicy::of(tag)), (expected, policy), "{tag}");
         }
     }
 

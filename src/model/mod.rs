@@ -7,6 +7,7 @@ mod image;
 mod origin;
 mod platform;
 mod release;
+mod rolling;
 mod size;
 mod tag;
 mod target;
@@ -18,6 +19,7 @@ pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_i
 pub use origin::Origin;
 pub use platform::{InvalidPlatform, Platform};
 pub use release::{ImageEntry, PlatformEntry, ReferrerEntry, ReleaseAsset, ReleaseManifest, Rid};
+pub use rolling::RollingScope;
 pub use size::{ByteSize, InvalidByteSize};
 pub use tag::{InvalidTag, Tag, TagPattern};
 pub use target::{Inside, InvalidTarget, Target};

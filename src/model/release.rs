@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetName, CommitId, Digest, Platform, Repository, Tag};
+use super::{AssetName, CommitId, Digest, Platform, Repository, Tag, TagPattern};
 
 /// What a release consists of. Its canonical JSON (RFC 8785, integers only) is the asset `release-manifest.json`;
 /// the digest of those bytes is the [`Rid`]. It lists `checksums.txt`; neither lists the manifest itself.
@@ -40,6 +40,12 @@ impl ReleaseManifest {
     pub const SCHEMA: &str = "kyklos-release/release-manifest/v1";
     /// The name of the asset that holds the manifest.
     pub const ASSET: &str = "release-manifest.json";
+
+    /// Which tags are releases of the same line of versions: those that have this one's form.
+    pub fn pattern(&self) -> TagPattern {
+        let prefix = self.tag.as_str().strip_suffix(&self.version.to_string());
+        prefix.and_then(|prefix| format!("{prefix}{{version}}").parse().ok()).unwrap_or_default()
+    }
 
     /// The asset of a name.
     pub fn asset(&self, name: &AssetName) -> Option<&ReleaseAsset> {

@@ -4,7 +4,7 @@ use semver::Version;
 
 use super::{Job, Marker, Memory, PublishError, State};
 use crate::format::withdrawal;
-use crate::model::{AssetName, ReleaseAsset, ReleaseManifest, Tag, TagPattern};
+use crate::model::{AssetName, ReleaseAsset, ReleaseManifest, RollingScope, Tag};
 use crate::port::{Release, ReleaseId, StoredAsset, StoredState};
 
 /// One thing that changes the world, or reads it back.
@@ -227,8 +227,9 @@ fn roll(job: &Job<'_>, state: &State, release: &Release) -> Option<Action> {
     let stable: Vec<Version> = stable(job, state).into_iter().map(|(version, _)| version).collect();
     for (position, (image, seen)) in job.manifest.images.iter().zip(&state.images).enumerate() {
         for tag in &image.rolling {
-            let newer =
-                stable.iter().any(|version| in_scope(tag, version) && *version > job.manifest.version);
+            let newer = stable
+                .iter()
+                .any(|version| RollingScope::of(tag).holds(version) && *version > job.manifest.version);
             if !newer && seen.tags.get(tag) != Some(&image.digest) {
                 return Some(Action::TagRolling(position, tag.clone()));
             }
@@ -243,26 +244,11 @@ fn roll(job: &Job<'_>, state: &State, release: &Release) -> Option<Action> {
 
 /// The other stable releases, their versions read with the pattern of this release's own tag.
 pub(super) fn stable<'s>(job: &Job<'_>, state: &'s State) -> Vec<(Version, &'s Tag)> {
-    let tag = job.manifest.tag.as_str();
-    let pattern: Option<TagPattern> = tag
-        .strip_suffix(&job.manifest.version.to_string())
-        .and_then(|prefix| format!("{prefix}{{version}}").parse().ok());
-    let pattern = pattern.unwrap_or_default();
+    let pattern = job.manifest.pattern();
     state
         .stable
         .iter()
         .filter_map(|tag| Some((pattern.version(tag.as_str())?, tag)))
         .filter(|(version, _)| version.pre.is_empty())
         .collect()
-}
-
-/// Whether a rolling tag (`latest`, `v1`, `1.2`) speaks of a version.
-pub(super) fn in_scope(tag: &str, version: &Version) -> bool {
-    let digits = tag.trim_start_matches('v');
-    let mut parts = digits.split('.').map(str::parse::<u64>);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(Ok(major)), None, None) => version.major == major,
-        (Some(Ok(major)), Some(Ok(minor)), None) => version.major == major && version.minor == minor,
-        _ => true,
-    }
 }

@@ -2,12 +2,12 @@
 
 use std::io::Read as _;
 
-use super::diff::{in_scope, stable};
+use super::diff::stable;
 use super::{Job, Marker, PublishError, State, World, lock, observe};
 use crate::attest::withdrawn_statement;
 use crate::format::release_manifest::{self, MAX_BYTES};
 use crate::format::withdrawal;
-use crate::model::{Digest, ImageEntry, ReleaseManifest, Tag};
+use crate::model::{Digest, ImageEntry, ReleaseManifest, RollingScope, Tag};
 use crate::port::{FilesError, Registry, Release, Visibility};
 
 /// What was done.
@@ -101,7 +101,7 @@ async fn successor(
     tag: &str,
     others: &[(semver::Version, &Tag)],
 ) -> Result<Option<Digest>, PublishError> {
-    for (_, other) in others.iter().filter(|(version, _)| in_scope(tag, version)) {
+    for (_, other) in others.iter().filter(|(version, _)| RollingScope::of(tag).holds(version)) {
         let Some(manifest) = manifest(world, other).await? else { continue };
         let same = manifest.images.iter().find(|one| one.repository == image.repository);
         let Some(digest) = same.map(|one| one.digest) else { continue };

@@ -3,9 +3,11 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use semver::Version;
+
 use super::report::{Reason, Report};
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT};
-use crate::model::{Digest, Hasher, ImageEntry, ReleaseManifest};
+use crate::model::{Digest, Hasher, ImageEntry, ReleaseManifest, RollingScope};
 use crate::port::{Files, Registry, RegistryError};
 
 /// `image-manifest.json` is the index, and its platforms are those of the manifest.
@@ -87,10 +89,29 @@ pub(super) async fn stored(registry: &dyn Registry, image: &ImageEntry, report: 
             report.fail(Reason::Tampered, "verify-tag", &name, message);
         }
     }
+}
+
+/// Every rolling tag that no newer stable release speaks for leads to this image. Where a newer one does, it only has
+/// to be there: which image it leads to is a matter of that release.
+pub(super) async fn rolled(
+    registry: &dyn Registry,
+    image: &ImageEntry,
+    newer: &[Version],
+    report: &mut Report,
+) {
     for tag in &image.rolling {
-        if !matches!(registry.resolve(tag).await, Ok(Some(_))) {
-            report.fail(Reason::Tampered, "verify-tag", &name, format!("tag {tag} does not exist"));
-        }
+        let theirs = newer.iter().any(|version| RollingScope::of(tag).holds(version));
+        let message = match registry.resolve(tag).await {
+            Ok(Some(digest)) if theirs || digest == image.digest => continue,
+            Ok(Some(digest)) => format!("tag {tag}: expected {}, found {digest}", image.digest),
+            Ok(None) => format!("tag {tag} does not exist"),
+            Err(error) => {
+                let message = format!("tag {tag}: {error}");
+                report.fail(Reason::CouldNotCheck, "verify-tag", &image.repository.to_string(), message);
+                continue;
+            }
+        };
+        report.fail(Reason::Tampered, "verify-tag", &image.repository.to_string(), message);
     }
 }
 

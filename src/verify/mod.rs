@@ -11,5 +11,5 @@ mod release;
 mod report;
 
 pub use layout::closed;
-pub use release::{Face, Published, release};
+pub use release::{Beside, Face, Published, release};
 pub use report::{Finding, Reason, Report, Signature, Subject, Verdict};

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use semver::Version;
+
 use super::image;
 use super::report::{Reason, Report, Signature};
 use crate::attest::{
     CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, IMAGE_PREDICATE, RELEASE_BUNDLE, RELEASE_PREDICATE, vouches,
 };
 use crate::format::{checksums, intoto, release_manifest, withdrawal};
-use crate::model::{AssetName, Digest, ReleaseManifest, Rid};
+use crate::model::{AssetName, Digest, ReleaseManifest, Rid, Tag};
 use crate::port::{EntryKind, Files, FilesError, Registry, SignerIdentity, Trust};
 
 /// The largest checksum file, bundle and statement that are read.
@@ -23,6 +25,17 @@ pub struct Published<'a> {
     pub face: Option<Face>,
     /// The registry of its images; `None` where only files are at hand.
     pub registry: Option<&'a dyn Registry>,
+    /// The releases beside it; `None` where only files are at hand.
+    pub beside: Option<Beside>,
+}
+
+/// What a forge shows of all its releases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// Tags of every published stable release.
+    pub stable: Vec<Tag>,
+    /// The tag a consumer gets who asks for the latest release.
+    pub latest: Option<Tag>,
 }
 
 /// What a forge shows of a release beside its files.
@@ -53,9 +66,25 @@ pub async fn release(published: &Published<'_>, trust: &dyn Trust, expected: &Si
         self::face(published.assets, face, &manifest, rid, &mut report);
     }
     image::described(published.assets, &manifest, &mut report);
+    let pattern = manifest.pattern();
+    let stable = published.beside.iter().flat_map(|beside| &beside.stable);
+    let stable = stable.filter_map(|tag| pattern.version(tag.as_str()));
+    let newer: Vec<Version> = stable.filter(|version| *version > manifest.version).collect();
+    let withdrawn = published.face.as_ref().is_some_and(|face| withdrawal::find(&face.body).is_some());
+    let leads = !withdrawn && !manifest.prerelease;
+    if let Some(beside) = published.beside.as_ref().filter(|_| leads && newer.is_empty())
+        && beside.latest.as_ref() != Some(&manifest.tag)
+    {
+        let found = beside.latest.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let message = format!("expected {}, the highest stable release, found {found}", manifest.tag);
+        report.fail(Reason::Tampered, "verify-latest", "forge/latest", message);
+    }
     if let Some(registry) = published.registry {
         for entry in &manifest.images {
             image::stored(registry, entry, &mut report).await;
+            if leads {
+                image::rolled(registry, entry, &newer, &mut report).await;
+            }
         }
     }
     report

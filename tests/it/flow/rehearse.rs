@@ -263,6 +263,19 @@ fn an_image_that_is_gone_is_missed() {
 }
 
 #[test]
+fn a_rolling_tag_that_leads_elsewhere_is_refused() {
+    let repository = repository();
+    let made = rehearse(&repository, "").expect(0);
+    let inspect = "image inspect oci:rehearsal/registry:v0.2.0 --format json";
+    let inspected = kyklos(repository.path()).args(inspect).run().expect(0).json();
+    let platform = inspected["data"]["platforms"][0]["digest"].as_str().unwrap();
+    let line = format!("image tag oci:rehearsal/registry@{platform} v0.2");
+    let _ = kyklos(repository.path()).args(&line).run().expect(0);
+    let run = consume(&made.stdout()).expect(1);
+    assert!(run.stdout().contains("tag v0.2: expected sha256:"), "{}", run.show());
+}
+
+#[test]
 fn a_withdrawn_release_is_refused_with_its_reason() {
     let repository = repository();
     let made = rehearse(&repository, "").expect(0);
