@@ -3,5 +3,6 @@
 pub mod dir_forge;
 pub mod fs;
 pub mod git;
+pub mod http;
 pub mod oci;
 pub mod sigstore;

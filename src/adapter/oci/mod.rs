@@ -1,8 +1,9 @@
-//! Registries: the OCI image layout as a directory or a tar file, Docker archives, and memory.
+//! Registries: hosts on the network, the OCI image layout as a directory or a tar file, Docker archives, and memory.
 
 mod archive;
 mod docker_archive;
 mod fault;
+mod http;
 mod layout;
 mod listing;
 mod memory;
@@ -11,5 +12,6 @@ mod tarball;
 
 pub use archive::Archive;
 pub use docker_archive::import;
+pub use http::{Access, CredentialSources, Direction, Event, HttpRegistry, Traffic, Wire, WireSettings};
 pub use layout::Layout;
 pub use memory::Memory;

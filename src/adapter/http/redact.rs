@@ -1,0 +1,82 @@
+//! What may be told of requests: never a query, never a credential.
+
+use std::error::Error;
+
+use url::Url;
+
+/// Words before a value that is nobody's business, in lower case.
+const SECRETS: &[&str] = &[
+    "authorization:",
+    "bearer ",
+    "basic ",
+    "x-amz-",
+    "sig=",
+    "signature=",
+    "token=",
+    "access_token",
+    "refresh_token",
+    "identitytoken",
+    "password",
+    "secret",
+    "ghp_",
+    "ghs_",
+    "github_pat_",
+];
+
+/// Scheme, host and path of a URL: queries hold signatures and tokens, user information is one.
+pub fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
+/// Why a request failed, without its URL: the cause that stands behind all others.
+pub fn reason(error: &reqwest::Error) -> String {
+    let mut text = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = cause.to_string();
+        source = cause.source();
+    }
+    if text.is_empty() {
+        text = if error.is_timeout() { "timed out" } else { "the request failed" }.to_owned();
+    }
+    scrub(&text)
+}
+
+/// Foreign text that may be shown: control characters escaped, at most 200 characters, and nothing behind a word that
+/// announces a secret.
+pub fn scrub(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let end = SECRETS.iter().filter_map(|word| lower.find(word)).min();
+    let (text, cut) = match end {
+        Some(end) => (&text[..end], "[redacted]"),
+        None => (text, ""),
+    };
+    let shown: String = text.chars().flat_map(char::escape_debug).take(200).collect();
+    // Quotes are no danger, and most answers are full of them.
+    shown.replace("\\\"", "\"").replace("\\'", "'") + cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        let url = "https://u:p@cdn.example:8443/a/b?X-Amz-Signature=abc&sig=def#f".parse().unwrap();
+        assert_eq!(shown(&url), "https://cdn.example:8443/a/b");
+        assert_eq!(scrub("denied: \"x\"\u{1b}[2J"), "denied: \"x\"\\u{1b}[2J");
+        for text in [
+            "got Authorization: Basic dXNlcjpwYXNz",
+            "url https://x/?X-Amz-Credential=AKIA&X-Amz-Signature=dXNlcjpwYXNz",
+            "?sig=dXNlcjpwYXNz",
+            "{\"password\":\"dXNlcjpwYXNz\"}",
+            "BEARER dXNlcjpwYXNz",
+        ] {
+            let shown = scrub(text);
+            assert!(shown.ends_with("[redacted]") && !shown.contains("dXNlcjpwYXNz"), "{shown}");
+        }
+        assert_eq!(scrub(&"é".repeat(300)).chars().count(), 200);
+    }
+}

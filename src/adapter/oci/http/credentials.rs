@@ -1,0 +1,122 @@
+//! Where logins come from: files of docker and containers, and credential helpers. No variable of a forge is one.
+#![expect(clippy::disallowed_methods, reason = "this is where credential helpers are started")]
+
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::adapter::fs;
+use crate::format::docker_config::{Credential, DockerConfig, LIMIT, Login, helper_answer};
+use crate::port::{FilesError, RegistryError};
+
+/// Longest wait for a credential helper.
+const HELPER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Most bytes of what a helper says.
+const HELPER_LIMIT: u64 = 64 << 10;
+
+/// Where logins are looked for, in this order; the first place that knows one wins.
+#[derive(Clone, Default)]
+pub struct CredentialSources {
+    /// The content of a `config.json` (`DOCKER_AUTH_CONFIG`).
+    pub inline: Option<String>,
+    /// A file that must be there; nothing else is looked at (`--authfile`, `REGISTRY_AUTH_FILE`).
+    pub only: Option<PathBuf>,
+    /// Files that may be there.
+    pub files: Vec<PathBuf>,
+}
+
+impl std::fmt::Debug for CredentialSources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CredentialSources").field("only", &self.only).field("files", &self.files).finish()
+    }
+}
+
+impl CredentialSources {
+    /// The login for a repository, `None` to go without. Blocks while a helper is asked.
+    pub(super) fn find(&self, host: &str, path: &str) -> Result<Option<Credential>, RegistryError> {
+        let failed = |reason: String| RegistryError::Credentials { host: host.to_owned(), reason };
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        match (&self.only, &self.inline) {
+            (Some(path), _) => {
+                let bytes = fs::read(path, LIMIT).map_err(|error| failed(error.to_string()))?;
+                files.push((path.display().to_string(), bytes));
+            }
+            (None, inline) => {
+                let inline = inline.as_ref().map(|text| text.clone().into_bytes());
+                files.extend(inline.map(|bytes| ("DOCKER_AUTH_CONFIG".to_owned(), bytes)));
+                for path in &self.files {
+                    match fs::read(path, LIMIT) {
+                        Ok(bytes) => files.push((path.display().to_string(), bytes)),
+                        Err(FilesError::Missing { .. }) => {}
+                        Err(error) => return Err(failed(error.to_string())),
+                    }
+                }
+            }
+        }
+        for (name, bytes) in files {
+            let told = |error: crate::format::docker_config::InvalidLogin| failed(format!("{name}: {error}"));
+            match DockerConfig::parse(&bytes).and_then(|config| config.login(host, path)).map_err(told)? {
+                None => {}
+                Some(Login::Here(credential)) => return Ok(Some(credential)),
+                Some(Login::Helper { name, server }) => {
+                    if let Some(credential) = ask(&name, &server, HELPER_PATIENCE).map_err(failed)? {
+                        return Ok(Some(credential));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Asks `docker-credential-NAME get` for a server. A helper that does not know it gives `None`.
+fn ask(name: &str, server: &str, patience: Duration) -> Result<Option<Credential>, String> {
+    let program = format!("docker-credential-{name}");
+    let mut child = Command::new(&program)
+        .arg("get")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("{program} cannot be started: {error}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that does not listen says so with its exit code.
+        let _ = stdin.write_all(format!("{server}\n").as_bytes());
+    }
+    let (send, receive) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut said = Vec::new();
+            let read = stdout.take(HELPER_LIMIT + 1).read_to_end(&mut said);
+            // Nobody listens any more when it took too long.
+            let _ = send.send(read.map(|_| said));
+        });
+    }
+    let said = match receive.recv_timeout(patience) {
+        Ok(said) => said.map_err(|error| format!("{program} cannot be read: {error}")),
+        Err(_) => Err(format!("{program} did not answer in {} seconds", patience.as_secs())),
+    };
+    let said = said.and_then(|said| {
+        let enough = said.len() as u64 <= HELPER_LIMIT;
+        if enough { Ok(said) } else { Err(format!("{program} says more than {HELPER_LIMIT} bytes")) }
+    });
+    let Ok(said) = said else {
+        // It may have ended by itself.
+        let _ = child.kill();
+        let _ = child.wait();
+        return said.map(|_| None);
+    };
+    let status = child.wait().map_err(|error| format!("{program} cannot be waited for: {error}"))?;
+    if !status.success() {
+        let said = String::from_utf8_lossy(&said).to_ascii_lowercase();
+        // docker-credential-helpers, `credentials.ErrCredentialsNotFound` and its kin.
+        if said.contains("not found") || said.contains("no credentials") {
+            return Ok(None);
+        }
+        return Err(format!("{program} failed"));
+    }
+    helper_answer(&said).map(Some).map_err(|error| format!("{program}: {error}"))
+}

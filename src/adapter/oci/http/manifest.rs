@@ -1,0 +1,288 @@
+//! Manifests and tags (distribution-spec, "Pulling Manifests", "Pushing Manifests", "Listing Tags").
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use reqwest::header::{HeaderMap, LINK};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use super::HttpRegistry;
+use super::answer::{length, text};
+use super::redirect::{follow, same_origin};
+use super::send::{Ask, Place};
+use crate::adapter::http::shown;
+use crate::format::oci::{Descriptor, Document, media_type};
+use crate::model::{Digest, is_image_tag};
+use crate::port::{Manifest, Put, RegistryError, Unlisted};
+
+/// Every type of manifest there is. A host without this says that there is nothing.
+const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+                      application/vnd.docker.distribution.manifest.list.v2+json, \
+                      application/vnd.docker.distribution.manifest.v2+json";
+
+/// Most bytes of one page of a list.
+const PAGE_LIMIT: u64 = 4 << 20;
+
+/// Most pages of a list, and most tags.
+const PAGES: usize = 1000;
+const TAGS: usize = 200_000;
+
+/// Tags of a page that are asked for.
+const PAGE: usize = 1000;
+
+#[derive(Deserialize)]
+struct TagList {
+    tags: Option<Vec<String>>,
+}
+
+/// The type a document says of itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Typed {
+    media_type: Option<String>,
+}
+
+impl HttpRegistry {
+    /// The manifest under a name: a digest, whose bytes must be right, or a tag.
+    pub(super) async fn get(
+        &self,
+        name: &str,
+        expected: Option<&Digest>,
+        limit: u64,
+    ) -> Result<Option<Manifest>, RegistryError> {
+        let path = format!("manifests/{name}");
+        let ask = Ask::below(Method::GET, path.clone()).header("accept", ACCEPT).may_miss();
+        let Some((reply, bytes)) = self.fetch(&ask, limit, &path).await? else { return Ok(None) };
+        let digest = Digest::of(&bytes);
+        let announced = announced(&reply.headers);
+        for claimed in expected.copied().into_iter().chain(announced) {
+            if claimed != digest {
+                let what = format!("{path} of {}", self.inner.repository);
+                return Err(RegistryError::DigestMismatch { what, expected: claimed, found: digest });
+            }
+        }
+        let media_type = self.media_type(&path, &reply.headers, &bytes)?;
+        Ok(Some(Manifest { media_type, digest, bytes: bytes.into() }))
+    }
+
+    /// The type of a document: what the answer says, unless that says nothing; the document may not say another.
+    fn media_type(&self, path: &str, headers: &HeaderMap, bytes: &[u8]) -> Result<String, RegistryError> {
+        let invalid = |reason: String| RegistryError::Invalid {
+            what: format!("{path} of {}", self.inner.repository),
+            reason,
+        };
+        let own: Typed = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
+        let declared = text(headers, "content-type").and_then(|value| value.split(';').next()).map(str::trim);
+        let general = ["application/json", "application/octet-stream", "text/plain"];
+        match (declared.filter(|declared| !general.contains(declared)), own.media_type) {
+            (Some(declared), Some(own)) if declared != own => {
+                let shown: String = declared.escape_debug().take(120).collect();
+                let own: String = own.escape_debug().take(120).collect();
+                Err(invalid(format!("the answer says `{shown}`, the document says `{own}`")))
+            }
+            (Some(declared), _) => Ok(declared.to_owned()),
+            (None, Some(own)) => Ok(own),
+            (None, None) => Ok(media_type::MANIFEST.to_owned()),
+        }
+    }
+
+    /// Type, digest and size of a manifest. A host that leaves one of them out is asked for the manifest itself.
+    pub(super) async fn head(
+        &self,
+        name: &str,
+        expected: Option<&Digest>,
+    ) -> Result<Option<Descriptor>, RegistryError> {
+        let path = format!("manifests/{name}");
+        let ask = Ask::below(Method::HEAD, path.clone()).header("accept", ACCEPT).may_miss();
+        let Some(reply) = self.send(&ask).await? else { return Ok(None) };
+        let declared = text(&reply.headers, "content-type").and_then(|value| value.split(';').next());
+        let known = announced(&reply.headers).or(expected.copied());
+        let (Some(digest), Some(size), Some(media_type)) = (known, length(&reply.headers), declared) else {
+            let found = self.get(name, expected, crate::format::oci::MANIFEST_LIMIT).await?;
+            return Ok(found.map(|found| Descriptor {
+                digest: found.digest,
+                ..Descriptor::of(&found.media_type, &found.bytes)
+            }));
+        };
+        if let Some(expected) = expected.filter(|expected| **expected != digest) {
+            let what = format!("{path} of {}", self.inner.repository);
+            return Err(RegistryError::DigestMismatch { what, expected: *expected, found: digest });
+        }
+        Ok(Some(Descriptor { digest, size, ..Descriptor::of(media_type.trim(), b"") }))
+    }
+
+    /// Stores a manifest with one request.
+    pub(super) async fn put(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        tags: &[String],
+    ) -> Result<Put, RegistryError> {
+        for tag in tags {
+            check_tag(tag)?;
+        }
+        self.will_write();
+        let digest = Digest::of(bytes);
+        let path = match tags {
+            [] => format!("manifests/{digest}"),
+            [tag] => format!("manifests/{tag}"),
+            tags => format!("manifests/{digest}?tag={}", tags.join("&tag=")),
+        };
+        let ask = Ask::below(Method::PUT, path)
+            .header("content-type", media_type)
+            .body(Bytes::copy_from_slice(bytes));
+        let reply = match self.send(&ask).await {
+            Ok(Some(reply)) => reply,
+            Ok(None) => return Err(RegistryError::NotStored { digest }),
+            Err(error) => return Err(self.named_missing(digest, bytes, error)),
+        };
+        let host = &self.inner.host;
+        host.wrote(format!("manifests/{digest}"));
+        tags.iter().for_each(|tag| host.wrote(format!("manifests/{tag}")));
+        let found = match announced(&reply.headers) {
+            Some(found) => Some(found),
+            // Nothing else tells that the host has stored what was sent.
+            None => self
+                .head(tags.first().filter(|_| tags.len() == 1).unwrap_or(&digest.to_string()), None)
+                .await?
+                .map(|found| found.digest),
+        };
+        match found {
+            Some(found) if found == digest => {}
+            Some(found) => {
+                let what = format!("what {} has stored", host.name);
+                return Err(RegistryError::DigestMismatch { what, expected: digest, found });
+            }
+            None => return Err(RegistryError::NotStored { digest }),
+        }
+        let accepted = match tags {
+            [] | [_] => tags.to_vec(),
+            tags => {
+                let named: BTreeSet<&str> = reply
+                    .headers
+                    .get_all("oci-tag")
+                    .iter()
+                    .filter_map(|value| value.to_str().ok())
+                    .flat_map(|value| value.split(',').map(str::trim))
+                    .collect();
+                host.learn(|known| known.abilities.many_tags = Some(!named.is_empty()));
+                tags.iter().filter(|tag| named.contains(tag.as_str())).cloned().collect()
+            }
+        };
+        Ok(Put { digest, tags: accepted, unlisted: self.unlisted(media_type, bytes, &reply.headers) })
+    }
+
+    /// What a host that does not list referrers must be helped with.
+    fn unlisted(&self, media_type: &str, bytes: &[u8], headers: &HeaderMap) -> Option<Unlisted> {
+        // A manifest of a type nobody here knows cannot be described; it is stored all the same.
+        let document = Document::parse(bytes, Some(media_type)).ok()?;
+        let subject = document.subject()?.digest;
+        let listed = headers.contains_key("oci-subject");
+        self.inner.host.learn(|known| known.abilities.referrers = Some(listed));
+        if listed {
+            return None;
+        }
+        let mut entry = Descriptor::of(media_type, bytes);
+        entry.artifact_type = document.artifact_type().map(ToOwned::to_owned);
+        entry.annotations = document.annotations().clone();
+        Some(Unlisted { subject, entry })
+    }
+
+    /// An error that tells what a manifest names and the host does not have.
+    fn named_missing(&self, digest: Digest, bytes: &[u8], error: RegistryError) -> RegistryError {
+        let RegistryError::Answered { exchange, .. } = &error else { return error };
+        if !matches!(exchange.code.as_deref(), Some("MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN")) {
+            return error;
+        }
+        self.inner.host.learn(|known| known.abilities.checks_named = Some(true));
+        let Ok(document) = Document::parse(bytes, None) else { return error };
+        let doubted =
+            document.named().map(|named| named.digest).filter(|named| self.inner.host.doubts(named));
+        let missing: Vec<Digest> = doubted.collect();
+        if missing.is_empty() { error } else { RegistryError::NamedNotStored { digest, missing } }
+    }
+
+    /// Every tag, sorted.
+    pub(super) async fn list_tags(&self) -> Result<Vec<String>, RegistryError> {
+        let mut tags = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut ask = Ask::below(Method::GET, format!("tags/list?n={PAGE}")).may_miss();
+        let mut next: Url;
+        let what = "tags/list";
+        for _ in 0..PAGES {
+            let Some((reply, bytes)) = self.fetch(&ask, PAGE_LIMIT, what).await? else { break };
+            let invalid = |reason: String| RegistryError::Invalid {
+                what: format!("the list of tags of {}", self.inner.repository),
+                reason,
+            };
+            let page: TagList = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+            let page = page.tags.unwrap_or_default();
+            let (before, last, full) = (tags.len(), page.last().cloned(), page.len() == PAGE);
+            // What is no tag cannot be asked for, so it is not there.
+            tags.extend(page.into_iter().filter(|tag| is_image_tag(tag)));
+            if tags.len() > TAGS {
+                return Err(invalid(format!("it has more than {TAGS} tags")));
+            }
+            let linked = self.next_page(&reply.url, &reply.headers)?;
+            next = match (linked, last) {
+                (Some(next), _) => next,
+                (None, Some(last)) if full && tags.len() > before => {
+                    let mut next = reply.url.clone();
+                    next.query_pairs_mut()
+                        .clear()
+                        .append_pair("n", &PAGE.to_string())
+                        .append_pair("last", &last);
+                    next
+                }
+                (None, _) => return Ok(tags.into_iter().collect()),
+            };
+            if !seen.insert(next.to_string()) {
+                return Err(invalid("its pages go round in a circle".to_owned()));
+            }
+            ask = Ask::new(Method::GET, Place::At(&next)).may_miss();
+        }
+        if seen.len() >= PAGES {
+            let what = format!("the list of tags of {}", self.inner.repository);
+            return Err(RegistryError::Invalid { what, reason: format!("it has more than {PAGES} pages") });
+        }
+        Ok(tags.into_iter().collect())
+    }
+
+    /// The next page of a list (`Link: <…>; rel="next"`). Another host is not asked: nothing there is ours.
+    pub(super) fn next_page(&self, from: &Url, headers: &HeaderMap) -> Result<Option<Url>, RegistryError> {
+        let Some(link) = text(headers, LINK.as_str()) else { return Ok(None) };
+        let next = link.split(',').find(|link| link.contains("rel=\"next\"") || link.contains("rel=next"));
+        let Some(target) = next.and_then(|link| link.split('<').nth(1)?.split('>').next()) else {
+            return Ok(None);
+        };
+        let home = self.inner.host.home()?;
+        let url = follow(&home, from, target)?;
+        if same_origin(&home, &url) {
+            return Ok(Some(url));
+        }
+        let (host, place) = (self.inner.host.name.clone(), shown(&url));
+        Err(RegistryError::Astray { host, place, reason: "the next page is on another host" })
+    }
+
+    /// Whether a blob is there.
+    pub(super) async fn has(&self, digest: &Digest) -> Result<bool, RegistryError> {
+        let ask = Ask::below(Method::HEAD, format!("blobs/{digest}")).may_miss();
+        let reply = self.send(&ask).await?;
+        Ok(reply.is_some_and(|reply| reply.status != StatusCode::NO_CONTENT))
+    }
+}
+
+fn check_tag(tag: &str) -> Result<(), RegistryError> {
+    if is_image_tag(tag) {
+        return Ok(());
+    }
+    let what = format!("the tag `{}`", tag.escape_debug().take(200).collect::<String>());
+    Err(RegistryError::Invalid { what, reason: "a tag is [A-Za-z0-9_][A-Za-z0-9._-]{0,127}".to_owned() })
+}
+
+/// `Docker-Content-Digest`, when it is of an algorithm that can be compared.
+fn announced(headers: &HeaderMap) -> Option<Digest> {
+    text(headers, "docker-content-digest")?.parse().ok()
+}

@@ -1,0 +1,531 @@
+//! The one way to a host: authorization, limits, redirects, tries, counting and telling are here and nowhere else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Body, Method, Response, StatusCode};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::HttpRegistry;
+use super::answer::{self, BodyError, ERROR_LIMIT, Refusal};
+use super::redirect::{HOPS, follow, same_origin};
+use super::traffic::Event;
+use super::wire::{Wire, of_http};
+use crate::adapter::http::{Tries, reason, retry_after, shown};
+use crate::port::{Exchange, Fault, RegistryError};
+
+/// How often a 403 is tried again after this process has written something: hosts deny for a moment what they have just
+/// allowed.
+const FORBIDDEN_TRIES: u32 = 2;
+
+/// How often the authorization of one request may be put right.
+const CHALLENGES: usize = 2;
+
+/// One request below `/v2/<name>/`, or to a place a host has named.
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) place: Place<'a>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Bytes,
+    /// Whether nothing being there is an answer (404).
+    pub(super) may_miss: bool,
+}
+
+/// Where a request goes.
+pub(super) enum Place<'a> {
+    /// Path and query below `/v2/<name>/`.
+    Below(String),
+    /// A place that was checked by [`follow`].
+    At(&'a Url),
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn new(method: Method, place: Place<'a>) -> Self {
+        Self { method, place, headers: Vec::new(), body: Bytes::new(), may_miss: false }
+    }
+
+    pub(super) fn below(method: Method, path: impl Into<String>) -> Self {
+        Self::new(method, Place::Below(path.into()))
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn may_miss(mut self) -> Self {
+        self.may_miss = true;
+        self
+    }
+
+    pub(super) fn body(mut self, bytes: Bytes) -> Self {
+        self.body = bytes;
+        self
+    }
+
+    /// Method and path without query, for messages.
+    fn shown(&self) -> String {
+        let path = match &self.place {
+            Place::Below(path) => path.split('?').next().unwrap_or_default(),
+            Place::At(_) => "blobs/uploads/…",
+        };
+        format!("{} {path}", self.method)
+    }
+
+    /// The path a write would have made.
+    fn key(&self) -> &str {
+        match &self.place {
+            Place::Below(path) => path.split('?').next().unwrap_or_default(),
+            Place::At(_) => "",
+        }
+    }
+}
+
+/// A body that is made while it is sent. It can be sent once.
+pub(super) struct Streamed {
+    pub(super) body: Body,
+    pub(super) length: u64,
+    /// Counts what has left, so that a slow transfer is not taken for a broken one.
+    pub(super) sent: Arc<AtomicU64>,
+}
+
+/// An answer of the 2xx class.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// Where it came from, after redirects.
+    pub(super) url: Url,
+    pub(super) response: Response,
+}
+
+/// Why a request has no such answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Trying again would not help.
+    Final(RegistryError),
+    /// It may pass; the host may have said when.
+    Passing { error: RegistryError, announced: Option<Duration> },
+    /// 404.
+    Missing(RegistryError),
+    /// 403.
+    Forbidden(RegistryError),
+}
+
+impl From<Failed> for RegistryError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Final(error)
+            | Failed::Passing { error, .. }
+            | Failed::Missing(error)
+            | Failed::Forbidden(error) => error,
+        }
+    }
+}
+
+/// Why a request has no answer.
+struct Broken(String);
+
+impl HttpRegistry {
+    /// Sends a request that may be repeated, until there is an answer or no patience left. `None` is a 404 that the
+    /// caller takes for an answer.
+    pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Option<Reply>, RegistryError> {
+        let (mut tries, mut forbidden) = (Tries::default(), 0);
+        loop {
+            let (error, announced) = match self.once(ask, None).await {
+                Ok(reply) => return Ok(Some(reply)),
+                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Passing { error, announced }) => (error, announced),
+                Err(Failed::Missing(error)) => {
+                    // Written here and not there yet: the host lags behind.
+                    let lags = self.inner.host.has_written(ask.key());
+                    match (lags, ask.may_miss) {
+                        (true, _) => (error, None),
+                        (false, true) => return Ok(None),
+                        (false, false) => return Err(error),
+                    }
+                }
+                Err(Failed::Forbidden(error)) => {
+                    if forbidden == FORBIDDEN_TRIES || !self.inner.host.has_written_anything() {
+                        return Err(error);
+                    }
+                    forbidden += 1;
+                    (error, None)
+                }
+            };
+            let missing = matches!(&error, RegistryError::Answered { fault: Fault::Missing, .. });
+            if !self.pause(&mut tries, &error, announced).await {
+                return if missing && ask.may_miss { Ok(None) } else { Err(error) };
+            }
+        }
+    }
+
+    /// Waits before the next try; false when there is none left.
+    pub(super) async fn pause(
+        &self,
+        tries: &mut Tries,
+        error: &RegistryError,
+        announced: Option<Duration>,
+    ) -> bool {
+        let Some(wait) = tries.next(&self.inner.wire.patience, announced) else { return false };
+        self.inner.wire.traffic.tell(|| Event::Wait { reason: error.to_string(), wait });
+        tokio::time::sleep(wait).await;
+        true
+    }
+
+    /// Sends a request once: follows redirects and answers challenges, but does not try again.
+    pub(super) async fn once(&self, ask: &Ask<'_>, stream: Option<Streamed>) -> Result<Reply, Failed> {
+        let _first = self.first().await.map_err(Failed::Final)?;
+        let mut stream = stream;
+        let (mut hops, mut challenges, mut at_home) = (0, 0, true);
+        let mut next: Option<Url> = None;
+        let mut used: Option<Arc<str>> = None;
+        loop {
+            let home = self.inner.host.home().map_err(Failed::Final)?;
+            let url = match &next {
+                Some(url) => url.clone(),
+                None => self.url(&home, &ask.place).map_err(Failed::Final)?,
+            };
+            // Once a request has left the host, it has left: a way back is not trusted with credentials again.
+            at_home = at_home && same_origin(&home, &url);
+            let authorization = if at_home { self.authorization(&home).await? } else { None };
+            if challenges > 0 && next.is_none() && authorization == used {
+                // There is nothing new to say.
+                return Err(Failed::Final(self.denied(ask)));
+            }
+            let streamed = stream.take();
+            let was_streamed = streamed.is_some();
+            let answer = self.transmit(ask, &url, authorization.as_deref(), streamed).await;
+            let response = match answer {
+                Ok(response) => response,
+                Err(Failed::Passing { error, .. })
+                    if next.is_none() && !was_streamed && self.falls_back(&home, &error) =>
+                {
+                    continue;
+                }
+                Err(failed) => return Err(failed),
+            };
+            if at_home {
+                self.inner.host.auth.meet();
+            }
+            let status = response.status();
+            if status == StatusCode::UNAUTHORIZED && at_home && next.is_none() && challenges < CHALLENGES {
+                let learnt =
+                    self.inner.host.auth.challenged(response.headers(), authorization.as_deref()).await;
+                if learnt && !was_streamed {
+                    challenges += 1;
+                    used = authorization;
+                    continue;
+                }
+                if learnt {
+                    let error = self.refused(ask, response).await;
+                    return Err(Failed::Passing { error: error.into(), announced: Some(Duration::ZERO) });
+                }
+            }
+            let location = answer::text(response.headers(), LOCATION.as_str());
+            if let (true, Some(location)) = (leads_on(status), location) {
+                hops += 1;
+                if hops > HOPS || was_streamed {
+                    return Err(self.refused(ask, response).await);
+                }
+                next = Some(follow(&home, &url, location).map_err(Failed::Final)?);
+                continue;
+            }
+            if status.is_success() {
+                let headers = response.headers().clone();
+                return Ok(Reply { status, headers, url, response });
+            }
+            return Err(self.refused(ask, response).await);
+        }
+    }
+
+    /// Held until the answer to the first request to a host is there, where requests beside it would be in vain.
+    async fn first(&self) -> Result<Option<tokio::sync::MutexGuard<'_, ()>>, RegistryError> {
+        let host = &self.inner.host;
+        if !host.meets_first(&host.home()?) {
+            return Ok(None);
+        }
+        let guard = host.auth.first.lock().await;
+        Ok((!host.auth.met()).then_some(guard))
+    }
+
+    fn url(&self, home: &Url, place: &Place<'_>) -> Result<Url, RegistryError> {
+        match place {
+            Place::At(url) => Ok((*url).clone()),
+            Place::Below(path) => {
+                let text = format!("{home}v2/{}/{path}", self.inner.repository.path());
+                Url::parse(&text).map_err(|_| RegistryError::Invalid {
+                    what: self.inner.repository.to_string(),
+                    reason: "it does not make a URL".to_owned(),
+                })
+            }
+        }
+    }
+
+    async fn authorization(&self, home: &Url) -> Result<Option<Arc<str>>, Failed> {
+        let (wire, path) = (&self.inner.wire, self.inner.repository.path());
+        self.inner.host.auth.header(wire, home, path, &self.scopes()).await.map_err(Failed::Final)
+    }
+
+    /// Whether a server on this machine turned out to speak without TLS. One with a certificate that is not trusted
+    /// does not.
+    fn falls_back(&self, home: &Url, error: &RegistryError) -> bool {
+        let RegistryError::Unreached { reason, .. } = error else { return false };
+        let no_tls = reason.contains("corrupt message") || reason.contains("handshake eof");
+        no_tls && !self.inner.host.auth.met() && home.scheme() == "https" && self.inner.host.fall_back()
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    async fn transmit(
+        &self,
+        ask: &Ask<'_>,
+        url: &Url,
+        authorization: Option<&str>,
+        stream: Option<Streamed>,
+    ) -> Result<Response, Failed> {
+        let wire = &self.inner.wire;
+        let client = wire.http.client(url).map_err(|error| Failed::Final(of_http(error)))?;
+        let mut request = client.request(ask.method.clone(), url.clone());
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(value) = authorization {
+            let value = HeaderValue::from_str(value).map_err(|_| Failed::Final(self.denied(ask)))?;
+            request = request.header(AUTHORIZATION, secret(value));
+        }
+        let sent = stream.as_ref().map(|stream| Arc::clone(&stream.sent));
+        request = match stream {
+            Some(Streamed { body, length, .. }) => request.header(CONTENT_LENGTH, length).body(body),
+            None if ask.body.is_empty() && matches!(ask.method, Method::GET | Method::HEAD) => request,
+            None => request.header(CONTENT_LENGTH, ask.body.len()).body(ask.body.clone()),
+        };
+        // The semaphore is never closed.
+        let _slot = self.inner.host.slots.acquire().await.ok();
+        wire.exchange(request, url, sent).await.map_err(|broken| {
+            let exchange = Box::new(self.exchange(ask));
+            let error = RegistryError::Unreached { exchange, reason: broken.0 };
+            Failed::Passing { error, announced: None }
+        })
+    }
+
+    pub(super) fn exchange(&self, ask: &Ask<'_>) -> Exchange {
+        let (host, repository) = (self.inner.host.name.clone(), self.inner.repository.path().to_owned());
+        Exchange { host, repository, request: ask.shown(), ..Exchange::default() }
+    }
+
+    fn denied(&self, ask: &Ask<'_>) -> RegistryError {
+        let exchange = Exchange { status: Some(401), ..self.exchange(ask) };
+        RegistryError::Answered { fault: Fault::Denied, exchange: Box::new(exchange) }
+    }
+
+    /// What an answer that is no success means.
+    async fn refused(&self, ask: &Ask<'_>, mut response: Response) -> Failed {
+        let status = response.status();
+        let announced = announced(response.headers());
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            // Half as many at a time from now on; at least one.
+            let slots = &self.inner.host.slots;
+            slots.forget_permits(slots.available_permits() / 2);
+        }
+        let read = match ask.method {
+            Method::HEAD => Ok(Bytes::new()),
+            _ => answer::body(&mut response, ERROR_LIMIT, self.inner.wire.patience.idle).await,
+        };
+        // An answer whose words cannot be read still has its status.
+        let refusal = Refusal::read(status, &read.unwrap_or_default());
+        if !refusal.missing.is_empty() {
+            self.inner.host.doubt(&refusal.missing);
+        }
+        let (fault, missing) = (refusal.fault, refusal.missing.clone());
+        let error = refusal.into_error(self.exchange(ask), status);
+        match fault {
+            Fault::Transient => Failed::Passing { error, announced },
+            Fault::Missing if missing.is_empty() => Failed::Missing(error),
+            Fault::Denied if status == StatusCode::FORBIDDEN => Failed::Forbidden(error),
+            Fault::Missing | Fault::Denied | Fault::Conflict | Fault::Refused => Failed::Final(error),
+        }
+    }
+
+    /// The body of an answer, as large as is good for it.
+    pub(super) async fn read_whole(
+        &self,
+        reply: &mut Reply,
+        limit: u64,
+        what: &str,
+    ) -> Result<Bytes, Failed> {
+        let read = answer::body(&mut reply.response, limit, self.inner.wire.patience.idle).await;
+        read.map_err(|error| match error {
+            BodyError::TooLarge => Failed::Final(RegistryError::TooLarge { what: what.to_owned(), limit }),
+            BodyError::Broken(reason) => {
+                let exchange = Exchange {
+                    host: self.inner.host.name.clone(),
+                    repository: self.inner.repository.path().to_owned(),
+                    request: format!("GET {what}"),
+                    ..Exchange::default()
+                };
+                let error = RegistryError::Unreached { exchange: Box::new(exchange), reason };
+                Failed::Passing { error, announced: None }
+            }
+        })
+    }
+
+    /// Sends a request and reads the body of its answer, all of it again when it breaks.
+    pub(super) async fn fetch(
+        &self,
+        ask: &Ask<'_>,
+        limit: u64,
+        what: &str,
+    ) -> Result<Option<(Reply, Bytes)>, RegistryError> {
+        let mut tries = Tries::default();
+        loop {
+            let Some(mut reply) = self.send(ask).await? else { return Ok(None) };
+            match self.read_whole(&mut reply, limit, what).await {
+                Ok(bytes) => return Ok(Some((reply, bytes))),
+                Err(Failed::Passing { error, announced }) => {
+                    if !self.pause(&mut tries, &error, announced).await {
+                        return Err(error);
+                    }
+                }
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+    }
+}
+
+/// 301, 302, 303, 307, 308.
+fn leads_on(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn secret(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+#[expect(clippy::disallowed_methods, reason = "a date in an answer is compared with the clock")]
+fn announced(headers: &HeaderMap) -> Option<Duration> {
+    let value = answer::text(headers, "retry-after")?;
+    retry_after(value, answer::text(headers, "date"), jiff::Timestamp::now())
+}
+
+impl Wire {
+    /// Sends a request and waits for the head of the answer. Counted and told.
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+        url: &Url,
+        sent: Option<Arc<AtomicU64>>,
+    ) -> Result<Response, Broken> {
+        let number = self.traffic.count();
+        let begin = Instant::now();
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| Broken(reason(&error)))?;
+        let method = request.method().to_string();
+        let answer = self.waited(client.execute(request), sent).await;
+        self.traffic.tell(|| Event::Request {
+            number,
+            method,
+            url: shown(url),
+            status: answer.as_ref().ok().map(|response| response.status().as_u16()),
+            error: answer.as_ref().err().map(|broken| broken.0.clone()),
+            elapsed: begin.elapsed(),
+        });
+        answer
+    }
+
+    /// Waits as long as something moves.
+    async fn waited(
+        &self,
+        answer: impl Future<Output = reqwest::Result<Response>>,
+        sent: Option<Arc<AtomicU64>>,
+    ) -> Result<Response, Broken> {
+        tokio::pin!(answer);
+        let mut before = 0;
+        loop {
+            match timeout(self.patience.idle, &mut answer).await {
+                Ok(answer) => {
+                    return answer.map_err(|error| Broken(reason(&error)));
+                }
+                Err(_) => {
+                    let now = sent.as_ref().map_or(0, |sent| sent.load(Ordering::Relaxed));
+                    if now == before {
+                        return Err(Broken(format!("no answer in {:?}", self.patience.idle)));
+                    }
+                    before = now;
+                }
+            }
+        }
+    }
+
+    /// Asks a token server: a form is posted, anything else is a GET. No redirect is followed.
+    pub(super) async fn token(
+        &self,
+        host: &str,
+        url: Url,
+        authorization: Option<String>,
+        form: Option<String>,
+        limit: u64,
+    ) -> Result<Bytes, RegistryError> {
+        let client = self.http.client(&url).map_err(of_http)?;
+        let request = || {
+            let request = match &form {
+                Some(form) => client
+                    .post(url.clone())
+                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                    .body(form.clone()),
+                None => client.get(url.clone()),
+            };
+            match authorization.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
+                Some(value) => request.header(AUTHORIZATION, secret(value)),
+                None => request,
+            }
+        };
+        let told = Exchange {
+            host: host.to_owned(),
+            repository: shown(&url),
+            request: "a token".to_owned(),
+            ..Exchange::default()
+        };
+        let mut tries = Tries::default();
+        loop {
+            let (error, wait) = match self.exchange(request(), &url, None).await {
+                Err(broken) => {
+                    let exchange = Box::new(told.clone());
+                    (RegistryError::Unreached { exchange, reason: broken.0 }, None)
+                }
+                Ok(mut response) => {
+                    let (status, wait) = (response.status(), announced(response.headers()));
+                    match answer::body(&mut response, limit, self.patience.idle).await {
+                        Ok(body) if status.is_success() => return Ok(body),
+                        Err(BodyError::TooLarge) if status.is_success() => {
+                            let what = format!("the answer of {}", shown(&url));
+                            return Err(RegistryError::TooLarge { what, limit });
+                        }
+                        Err(BodyError::Broken(reason)) if status.is_success() => {
+                            (RegistryError::Unreached { exchange: Box::new(told.clone()), reason }, None)
+                        }
+                        read => {
+                            let mut refusal = Refusal::read(status, &read.unwrap_or_default());
+                            let passing = refusal.fault == Fault::Transient;
+                            if matches!(status.as_u16(), 400 | 401 | 403) {
+                                // A token server that does not know who asks says so with any of these.
+                                refusal.fault = Fault::Denied;
+                            }
+                            let error = refusal.into_error(told.clone(), status);
+                            if !passing {
+                                return Err(error);
+                            }
+                            (error, wait)
+                        }
+                    }
+                }
+            };
+            let Some(wait) = tries.next(&self.patience, wait) else { return Err(error) };
+            self.traffic.tell(|| Event::Wait { reason: error.to_string(), wait });
+            tokio::time::sleep(wait).await;
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! Blobs on their way out (distribution-spec, "Pushing Blobs").
+//!
+//! One request asks whether a blob is there and opens a session when it is not: a mount from the repository itself,
+//! or from another one of the host. Then one request sends everything. When that breaks, the session is asked how much
+//! has arrived, and the rest is sent; a host that does not take a blob in one piece gets it in one `PATCH`, then in
+//! pieces of 4 MiB.
+
+use std::io::{self, Read as _};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use reqwest::header::LOCATION;
+use reqwest::{Body, Method, StatusCode};
+use tokio::sync::mpsc;
+use url::Url;
+
+use super::HttpRegistry;
+use super::answer::text;
+use super::redirect::follow;
+use super::send::{Ask, Failed, Place, Reply, Streamed};
+use super::traffic::{Direction, Event};
+use super::wire::lock;
+use crate::adapter::http::Tries;
+use crate::model::Repository;
+use crate::port::{BlobReader, Content, Fault, RegistryError, Stored};
+
+/// Bytes of a piece on its way to the socket.
+const PIECE: usize = 128 << 10;
+
+/// Pieces between the thread that reads and the one that sends.
+const PIECES: usize = 4;
+
+/// Bytes of one request where a host does not take more (GHCR is reported to refuse a `PATCH` above 4 MiB).
+const CHUNK: u64 = 4 << 20;
+
+/// Progress is told about every so many bytes.
+const TOLD: u64 = 1 << 20;
+
+/// How much of a blob goes into one request, from the fewest requests to the most patient ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    /// `PUT` with everything.
+    Put,
+    /// `PATCH` with everything, `PUT` with nothing.
+    Patch,
+    /// `PATCH` with at most [`CHUNK`], again and again.
+    Chunks,
+}
+
+impl Step {
+    fn of(level: u8) -> Self {
+        match level {
+            0 => Self::Put,
+            1 => Self::Patch,
+            _ => Self::Chunks,
+        }
+    }
+}
+
+/// An upload the host has opened.
+struct Session {
+    /// The newest `Location`: older ones may be refused.
+    at: Url,
+    /// Bytes that have arrived.
+    received: u64,
+    /// The least a chunk may have (`OCI-Chunk-Min-Length`).
+    least: u64,
+}
+
+/// What came of asking for a session.
+enum Begun {
+    Stored(Stored),
+    Session(Session),
+}
+
+impl HttpRegistry {
+    /// Makes sure that a blob is stored.
+    pub(super) async fn upload(
+        &self,
+        content: &Content<'_>,
+        mount: Option<&Repository>,
+    ) -> Result<Stored, RegistryError> {
+        let mut tries = Tries::default();
+        let mount = mount.filter(|from| from.host() == self.inner.repository.host());
+        let mut session = match self.begin(content, mount, &mut tries).await? {
+            Begun::Stored(stored) => return Ok(stored),
+            Begun::Session(session) => session,
+        };
+        loop {
+            let failed = match self.transfer(content, &mut session).await {
+                Ok(()) => break,
+                Err(failed) => failed,
+            };
+            let level = self.inner.host.known().smaller_uploads;
+            let (error, announced) = match failed {
+                Failed::Passing { error, announced } => (error, announced),
+                Failed::Forbidden(error) if self.inner.host.has_written_anything() => (error, None),
+                // The session is gone.
+                Failed::Missing(error) => (error, None),
+                Failed::Final(error) if too_much(&error) && Step::of(level) < Step::Chunks => {
+                    self.inner.host.learn(|known| known.smaller_uploads = level + 1);
+                    self.cancel(&session).await;
+                    match self.begin(content, None, &mut tries).await? {
+                        Begun::Stored(stored) => return Ok(stored),
+                        Begun::Session(new) => session = new,
+                    }
+                    continue;
+                }
+                failed @ (Failed::Final(_) | Failed::Forbidden(_)) => {
+                    self.cancel(&session).await;
+                    return Err(failed.into());
+                }
+            };
+            if !self.pause(&mut tries, &error, announced).await {
+                return Err(error);
+            }
+            // Whether it took effect is not known, so look before sending anything again.
+            let before = session.received;
+            match self.status(&session).await? {
+                Some(found) => {
+                    session = found;
+                    if session.received > before {
+                        tries.reset();
+                    }
+                }
+                None => match self.begin(content, None, &mut tries).await? {
+                    Begun::Stored(_) => break,
+                    Begun::Session(new) => session = new,
+                },
+            }
+        }
+        self.inner.host.wrote(format!("blobs/{}", content.digest()));
+        self.inner.host.trust_again(content.digest());
+        Ok(Stored::Uploaded)
+    }
+
+    /// Asks for a session, unless the blob is there.
+    async fn begin(
+        &self,
+        content: &Content<'_>,
+        mount: Option<&Repository>,
+        tries: &mut Tries,
+    ) -> Result<Begun, RegistryError> {
+        let (host, digest) = (&self.inner.host, content.digest());
+        let doubted = host.doubts(digest);
+        let known = host.known();
+        let mount = mount.filter(|_| known.abilities.mounts != Some(false) && !doubted);
+        if let Some(from) = mount {
+            self.also_pull(from.path());
+        }
+        let from = match mount {
+            Some(from) => Some(from.path()),
+            None => (!known.no_self_mount && !doubted).then(|| self.inner.repository.path()),
+        };
+        if from.is_none() && !doubted && self.has(digest).await? {
+            return Ok(Begun::Stored(Stored::Already));
+        }
+        let path = match from {
+            Some(from) => format!("blobs/uploads/?mount={digest}&from={from}"),
+            None => "blobs/uploads/".to_owned(),
+        };
+        let ask = Ask::below(Method::POST, path);
+        loop {
+            let (error, announced) = match self.once(&ask, None).await {
+                Ok(reply) => return self.begun(&reply, mount, content),
+                Err(Failed::Passing { error, announced }) => (error, announced),
+                Err(Failed::Forbidden(error)) if from.is_none() && host.has_written_anything() => {
+                    (error, None)
+                }
+                Err(_) if from.is_some() => {
+                    // Not a host for this question: ask one by one.
+                    match mount {
+                        Some(_) => host.learn(|known| known.abilities.mounts = Some(false)),
+                        None => host.learn(|known| known.no_self_mount = true),
+                    }
+                    return Box::pin(self.begin(content, None, tries)).await;
+                }
+                Err(failed) => return Err(failed.into()),
+            };
+            if !self.pause(tries, &error, announced).await {
+                return Err(error);
+            }
+            // A mount may have happened although its answer is lost. A lost session is no harm: it ends by itself.
+            if !doubted && self.has(digest).await? {
+                return Ok(Begun::Stored(Stored::Already));
+            }
+        }
+    }
+
+    fn begun(
+        &self,
+        reply: &Reply,
+        mount: Option<&Repository>,
+        content: &Content<'_>,
+    ) -> Result<Begun, RegistryError> {
+        match (reply.status, mount) {
+            (StatusCode::CREATED, Some(_)) => {
+                self.inner.host.learn(|known| known.abilities.mounts = Some(true));
+                self.inner.host.wrote(format!("blobs/{}", content.digest()));
+                Ok(Begun::Stored(Stored::Mounted))
+            }
+            (StatusCode::CREATED, None) => Ok(Begun::Stored(Stored::Already)),
+            (_, mount) => {
+                if mount.is_some() {
+                    self.inner.host.learn(|known| known.abilities.mounts = Some(false));
+                }
+                let least = text(&reply.headers, "oci-chunk-min-length").and_then(|least| least.parse().ok());
+                let at = self.location(reply)?;
+                Ok(Begun::Session(Session { at, received: 0, least: least.unwrap_or(0) }))
+            }
+        }
+    }
+
+    /// Sends what is missing and ends the session.
+    async fn transfer(&self, content: &Content<'_>, session: &mut Session) -> Result<(), Failed> {
+        let step = Step::of(self.inner.host.known().smaller_uploads);
+        if step == Step::Put && session.received == 0 {
+            return self.finish(content, session, content.size()).await;
+        }
+        while session.received < content.size() {
+            let left = content.size() - session.received;
+            let piece = if step == Step::Chunks { left.min(CHUNK.max(session.least)) } else { left };
+            let (start, end) = (session.received, session.received + piece);
+            let ask = Ask::new(Method::PATCH, Place::At(&session.at))
+                .header("content-type", "application/octet-stream")
+                .header("content-range", format!("{start}-{}", end - 1));
+            let reply = self.stream(&ask, content, start, piece).await?;
+            session.at = self.location(&reply).map_err(Failed::Final)?;
+            // Some hosts append whatever comes, so what they have counts, not what was sent.
+            let arrived = arrived(&reply).unwrap_or(end);
+            if arrived != end {
+                let request = Ask::new(Method::PATCH, Place::At(&session.at));
+                let exchange = Box::new(self.exchange(&request));
+                let reason = format!("{end} bytes were sent, the host counts {arrived}");
+                let error = RegistryError::Unreached { exchange, reason };
+                return Err(Failed::Passing { error, announced: Some(Duration::ZERO) });
+            }
+            session.received = end;
+        }
+        self.finish(content, session, 0).await
+    }
+
+    /// The `PUT` that ends a session, with the last `length` bytes.
+    async fn finish(&self, content: &Content<'_>, session: &mut Session, length: u64) -> Result<(), Failed> {
+        let mut at = session.at.clone();
+        let query = at.query().filter(|query| !query.is_empty()).map(|query| format!("{query}&"));
+        at.set_query(Some(&format!("{}digest={}", query.unwrap_or_default(), content.digest())));
+        let ask = Ask::new(Method::PUT, Place::At(&at)).header("content-type", "application/octet-stream");
+        let reply = match length {
+            0 => self.once(&ask, None).await?,
+            length => self.stream(&ask, content, content.size() - length, length).await?,
+        };
+        match text(&reply.headers, "docker-content-digest").and_then(|digest| digest.parse().ok()) {
+            Some(found) if found != *content.digest() => Err(Failed::Final(RegistryError::DigestMismatch {
+                what: format!("what {} has stored", self.inner.host.name),
+                expected: *content.digest(),
+                found,
+            })),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a part of the content as the body of a request.
+    async fn stream(
+        &self,
+        ask: &Ask<'_>,
+        content: &Content<'_>,
+        offset: u64,
+        length: u64,
+    ) -> Result<Reply, Failed> {
+        let reader = content.open(offset).await.map_err(Failed::Final)?;
+        let (send, receive) = mpsc::channel(PIECES);
+        let trouble: Arc<Mutex<Option<RegistryError>>> = Arc::default();
+        let sent: Arc<AtomicU64> = Arc::default();
+        let feed = Feed { what: content.digest().to_string(), length, send, trouble: Arc::clone(&trouble) };
+        // It ends when the other side of the channel does, or the content.
+        tokio::task::spawn_blocking(move || feed.run(reader));
+        let body = Outgoing {
+            receive,
+            left: length,
+            sent: Arc::clone(&sent),
+            progress: Progress {
+                registry: self.clone(),
+                digest: content.digest().to_string(),
+                before: offset,
+                size: content.size(),
+                told: offset,
+            },
+        };
+        let stream = Streamed { body: Body::wrap(body), length, sent };
+        let answer = self.once(ask, Some(stream)).await;
+        match lock(&trouble).take() {
+            // The content itself is at fault, not the host.
+            Some(error) if answer.is_err() => Err(Failed::Final(error)),
+            _ => answer,
+        }
+    }
+
+    /// How much of a session has arrived; `None` when there is no such session.
+    async fn status(&self, session: &Session) -> Result<Option<Session>, RegistryError> {
+        let ask = Ask::new(Method::GET, Place::At(&session.at)).may_miss();
+        let reply = match self.send(&ask).await {
+            Ok(Some(reply)) => reply,
+            // A host that does not answer this question is asked for a new session.
+            Ok(None) | Err(RegistryError::Answered { fault: Fault::Refused, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let at = self.location(&reply).unwrap_or_else(|_| session.at.clone());
+        let received = arrived(&reply).unwrap_or(0);
+        Ok(Some(Session { at, received, least: session.least }))
+    }
+
+    /// Gives a session up. Hosts forget sessions by themselves, so it does not matter when they do not listen.
+    async fn cancel(&self, session: &Session) {
+        let _ = self.once(&Ask::new(Method::DELETE, Place::At(&session.at)), None).await;
+    }
+
+    fn location(&self, reply: &Reply) -> Result<Url, RegistryError> {
+        let location = text(&reply.headers, LOCATION.as_str()).ok_or_else(|| RegistryError::Invalid {
+            what: format!("the answer of {} to an upload", self.inner.host.name),
+            reason: "it has no Location".to_owned(),
+        })?;
+        follow(&self.inner.host.home()?, &reply.url, location)
+    }
+}
+
+/// Whether a host may take the blob in smaller pieces.
+fn too_much(error: &RegistryError) -> bool {
+    let RegistryError::Answered { exchange, .. } = error else { return false };
+    let digest = exchange.code.as_deref() == Some("DIGEST_INVALID");
+    matches!(exchange.status, Some(400 | 405 | 411 | 413 | 415 | 416)) && !digest
+}
+
+/// `Range: 0-N`: N + 1 bytes have arrived. `0-0` is what hosts say of one byte and of none; none is safe.
+fn arrived(reply: &Reply) -> Option<u64> {
+    let range = text(&reply.headers, "range")?;
+    let range = range.strip_prefix("bytes=").unwrap_or(range);
+    let last: u64 = range.strip_prefix("0-")?.parse().ok()?;
+    Some(if last == 0 { 0 } else { last + 1 })
+}
+
+/// Reads content in a thread that may wait.
+struct Feed {
+    what: String,
+    length: u64,
+    send: mpsc::Sender<Bytes>,
+    trouble: Arc<Mutex<Option<RegistryError>>>,
+}
+
+impl Feed {
+    fn run(self, reader: BlobReader) {
+        let mut reader = reader.take(self.length);
+        let mut left = self.length;
+        // One more turn than there are bytes: the end of the content is where its digest is checked.
+        loop {
+            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE)).max(1)];
+            let mut filled = 0;
+            while filled < piece.len() {
+                match reader.read(&mut piece[filled..]) {
+                    Ok(0) => break,
+                    Ok(read) => filled += read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        *lock(&self.trouble) = Some(RegistryError::of_read(error, &self.what));
+                        return;
+                    }
+                }
+            }
+            if filled == 0 {
+                return;
+            }
+            piece.truncate(filled);
+            left -= filled as u64;
+            // The request is over when nobody takes the piece.
+            if self.send.blocking_send(piece.into()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// A body whose pieces come from another thread.
+struct Outgoing {
+    receive: mpsc::Receiver<Bytes>,
+    left: u64,
+    sent: Arc<AtomicU64>,
+    progress: Progress,
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        match self.receive.poll_recv(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(piece)) => {
+                self.left = self.left.saturating_sub(piece.len() as u64);
+                let sent = self.sent.fetch_add(piece.len() as u64, Ordering::Relaxed) + piece.len() as u64;
+                self.progress.tell(sent);
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
+            Poll::Ready(None) => Poll::Ready(Some(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the content ended too early",
+            )))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// Tells how far a blob is.
+struct Progress {
+    registry: HttpRegistry,
+    digest: String,
+    before: u64,
+    size: u64,
+    told: u64,
+}
+
+impl Progress {
+    fn tell(&mut self, sent: u64) {
+        let done = self.before + sent;
+        if done - self.told < TOLD && done != self.size {
+            return;
+        }
+        self.told = done;
+        let (digest, size) = (self.digest.clone(), self.size);
+        self.registry.inner.wire.traffic.tell(|| Event::Moved {
+            digest,
+            direction: Direction::Out,
+            done,
+            size,
+        });
+    }
+}
