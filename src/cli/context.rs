@@ -1,18 +1,21 @@
 //! What a command gets from the world: built once, from the command line and the environment.
 #![expect(clippy::disallowed_methods, reason = "this is where time, randomness and the environment come in")]
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::error::CliError;
+use super::network::NetworkArgs;
 use super::{Format, GlobalArgs};
 use crate::adapter::fs;
+use crate::adapter::oci::Wire;
 use crate::diag::{Hint as _, Kind};
 use crate::port::{FilesError, Progress as _};
 use crate::ui::{Loudness, Printer};
@@ -34,6 +37,10 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     /// The time the process started.
     pub(crate) now: Timestamp,
+    /// Flags of everything that goes over the network.
+    pub(super) network: NetworkArgs,
+    /// The way to registries, once it was needed.
+    pub(super) wire: OnceCell<Arc<Wire>>,
     environment: BTreeMap<String, String>,
     /// Set when a command uses `--output` for what it makes; its answer goes to stdout then.
     output_taken: Cell<bool>,
@@ -50,19 +57,24 @@ impl Context {
             (false, true) => Loudness::Verbose,
             (false, false) => Loudness::Normal,
         };
-        let printer = Printer::new(loudness, global.color, &|name| environment.get(name).cloned());
+        let mut printer = Printer::new(loudness, global.color, &|name| environment.get(name).cloned());
         let here =
             std::env::current_dir().map_err(|source| FilesError::io("read", Path::new("."), source))?;
         let directory =
             global.directory.as_ref().map_or_else(|| here.clone(), |directory| here.join(directory));
         let directory =
             std::fs::canonicalize(&directory).map_err(|source| FilesError::io("read", &directory, source))?;
+        if let Some(path) = &global.network.events {
+            printer = printer.with_events(events(&directory, path)?);
+        }
         Ok(Self {
             directory,
             format: global.format,
             output: global.output.clone().filter(|path| path.as_os_str() != "-"),
             config: global.config.clone(),
             printer,
+            network: global.network.clone(),
+            wire: OnceCell::new(),
             now: Timestamp::now(),
             environment,
             output_taken: Cell::new(false),
@@ -175,6 +187,16 @@ impl Context {
             },
         }
     }
+}
+
+/// Where events are written; `-` is standard error, because standard output is data.
+fn events(directory: &Path, path: &Path) -> Result<Box<dyn std::io::Write + Send>, CliError> {
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(std::io::stderr()));
+    }
+    let path = directory.join(path);
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    Ok(Box::new(file.map_err(|source| FilesError::io("write", &path, source))?))
 }
 
 fn stopped_by_signal() -> CliError {

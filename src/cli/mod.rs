@@ -16,6 +16,7 @@ mod init;
 mod man;
 mod manual;
 mod measure;
+mod network;
 mod notes;
 mod opened;
 mod plan;
@@ -81,6 +82,8 @@ struct GlobalArgs {
     /// Say what is being worked on
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     verbose: bool,
+    #[command(flatten)]
+    network: network::NetworkArgs,
 }
 
 /// Format of an answer.

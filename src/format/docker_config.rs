@@ -252,8 +252,8 @@ mod tests {
 
     use super::*;
 
-    fn basic(user: &str) -> Option<Login> {
-        Some(Login::Here(Credential::Basic { user: user.to_owned(), password: "p".to_owned() }))
+    fn basic(user: &str) -> Login {
+        Login::Here(Credential::Basic { user: user.to_owned(), password: "p".to_owned() })
     }
 
     #[test]
@@ -271,7 +271,7 @@ mod tests {
             ("docker.io", "library/x", "d"),
             ("quay.io", "x", "e"),
         ] {
-            assert_eq!(config.login(host, path).unwrap(), basic(user), "{host}/{path}");
+            assert_eq!(config.login(host, path).unwrap(), Some(basic(user)), "{host}/{path}");
         }
         for host in ["ghcr.io.evil.com", "evil.com", "empty.io", "io"] {
             assert_eq!(config.login(host, "x").unwrap(), None, "{host}");

@@ -1,9 +1,8 @@
 //! The only place that writes to stdout and stderr.
 
-use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -33,11 +32,16 @@ pub enum ColorChoice {
     Never,
 }
 
-/// Writes data to stdout and talk to stderr.
+/// Where events go, a line of JSON each.
+type Events = Arc<Mutex<Box<dyn io::Write + Send>>>;
+
+/// Writes data to stdout and talk to stderr. A clone talks to the same places.
+#[derive(Clone)]
 pub struct Printer {
     loudness: Loudness,
     color: bool,
-    bar: RefCell<Option<ProgressBar>>,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+    events: Option<Events>,
     draw_bar: bool,
     stop: Arc<AtomicBool>,
 }
@@ -65,7 +69,13 @@ impl Printer {
             && loudness == Loudness::Normal
             && !set("CI")
             && environment("TERM").as_deref() != Some("dumb");
-        Self { loudness, color, bar: RefCell::new(None), draw_bar, stop: Arc::default() }
+        Self { loudness, color, bar: Arc::default(), events: None, draw_bar, stop: Arc::default() }
+    }
+
+    /// The same, with everything it tells written to another place too, a line of JSON each.
+    #[must_use]
+    pub fn with_events(self, to: Box<dyn io::Write + Send>) -> Self {
+        Self { events: Some(Arc::new(Mutex::new(to))), ..self }
     }
 
     /// Writes data to stdout.
@@ -97,13 +107,53 @@ impl Printer {
         }
     }
 
+    /// Writes a line to stderr with `-v`.
+    pub fn detail(&self, text: &str) {
+        if self.loudness == Loudness::Verbose {
+            self.block(&format!("{:>12} {text}\n", "..."));
+        }
+    }
+
+    /// Shows how far something is where there is a line that moves.
+    pub fn moving(&self, text: &str) {
+        if self.draw_bar {
+            self.show(text);
+        }
+    }
+
+    /// Writes an event, for programs that watch.
+    pub fn event(&self, event: impl FnOnce() -> serde_json::Value) {
+        if let Some(events) = &self.events {
+            let line = format!("{}\n", event());
+            let mut to = events.lock().unwrap_or_else(PoisonError::into_inner);
+            // A watcher that has gone away does not end the work.
+            let _ = to.write_all(line.as_bytes()).and_then(|()| to.flush());
+        }
+    }
+
+    fn show(&self, text: &str) {
+        let mut slot = self.bar();
+        let bar = slot.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(30));
+            bar.enable_steady_tick(QUIET_WAIT);
+            bar
+        });
+        bar.set_message(text.to_owned());
+    }
+
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Raised when a signal asks the process to stop.
     pub fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }
 
     fn clear(&self) {
-        if let Some(bar) = self.bar.borrow_mut().take() {
+        if let Some(bar) = self.bar().take() {
             bar.finish_and_clear();
         }
     }
@@ -111,28 +161,23 @@ impl Printer {
 
 impl Progress for Printer {
     fn working(&self, on: &str) {
+        self.event(|| serde_json::json!({"event": "working", "on": on}));
         if self.loudness == Loudness::Verbose {
-            self.block(&format!("{:>12} {on}\n", "..."));
+            self.detail(on);
         } else if self.draw_bar {
-            let mut slot = self.bar.borrow_mut();
-            let bar = slot.get_or_insert_with(|| {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-                bar.set_style(ProgressStyle::default_spinner());
-                bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(30));
-                bar.enable_steady_tick(QUIET_WAIT);
-                bar
-            });
-            bar.set_message(on.to_owned());
+            self.show(on);
         }
     }
 
     fn finished(&self, verb: &str, what: &str) {
+        self.event(|| serde_json::json!({"event": "finished", "verb": verb, "what": what}));
         if self.loudness >= Loudness::Normal {
             self.block(&format!("{GOOD}{verb:>12}{GOOD:#} {what}\n"));
         }
     }
 
     fn warn(&self, message: &str) {
+        self.event(|| serde_json::json!({"event": "warning", "message": message}));
         if self.loudness >= Loudness::Normal {
             self.block(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
         }

@@ -134,9 +134,15 @@ async fn blob(registry: &dyn Registry, descriptor: &Descriptor) -> Result<(), Re
     let Some(reader) = registry.blob(descriptor).await? else {
         return Err(RegistryError::NotStored { digest: descriptor.digest });
     };
-    let mut hasher = Hasher::default();
-    let copied = std::io::copy(&mut reader.take(descriptor.size.saturating_add(1)), &mut hasher);
-    let (found, size) = hasher.finish();
+    let size = descriptor.size;
+    let read = tokio::task::spawn_blocking(move || {
+        let mut hasher = Hasher::default();
+        let copied = std::io::copy(&mut reader.take(size.saturating_add(1)), &mut hasher);
+        (copied, hasher.finish())
+    });
+    let (copied, (found, size)) = read
+        .await
+        .map_err(|error| RegistryError::Read { what: descriptor.digest.to_string(), source: error.into() })?;
     let what = format!("blob {}", descriptor.digest);
     match copied {
         Err(error) => Err(RegistryError::Invalid { what, reason: error.to_string() }),

@@ -16,3 +16,4 @@ mod readme;
 mod support;
 mod transfer;
 mod traps;
+mod wire;

@@ -1,6 +1,6 @@
 //! What may be told of requests: never a query, never a credential.
 
-use std::error::Error;
+use std::error::Error as _;
 
 use url::Url;
 

@@ -12,11 +12,11 @@ use clap::Subcommand;
 use super::context::Context;
 use super::error::CliError;
 use super::{Format, Reply};
-use crate::adapter::oci::{Archive, Layout, import};
+use crate::adapter::oci::{Access, Archive, Layout, import};
 use crate::diag::Hint as _;
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::image::{ImageError, Meant};
-use crate::model::{Digest, Inside, Target};
+use crate::model::{Digest, Inside, Reference, Target};
 use crate::port::{Manifest, Registry, RegistryError};
 
 #[derive(Debug, clap::Args)]
@@ -111,7 +111,10 @@ fn place(target: &Target) -> Result<&Inside, CliError> {
 /// Files and directories hold no images.
 fn no_image(target: &Target) -> CliError {
     CliError::usage("image-target", format!("{target} is not an image"))
-        .fact("expected", "oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG] or docker-archive:FILE[:TAG]")
+        .fact(
+            "expected",
+            "oci:DIR[:TAG|@DIGEST], oci-archive:FILE[:TAG], docker-archive:FILE[:TAG] or HOST/REPO[:TAG]",
+        )
         .fact("found", target.to_string())
 }
 
@@ -134,7 +137,8 @@ pub(in crate::cli) fn open(context: &Context, target: &Target) -> Result<Opened,
             let roots = meant(inside).is_none().then(|| registry.roots()).transpose()?;
             (inside, Box::new(registry), roots, None)
         }
-        Target::File(_) | Target::Dir(_) | Target::Registry(_) => return Err(no_image(target)),
+        Target::Registry(reference) => return open_registry(context, target, reference),
+        Target::File(_) | Target::Dir(_) => return Err(no_image(target)),
     };
     let meant = match meant(inside) {
         Some(meant) => meant,
@@ -143,8 +147,23 @@ pub(in crate::cli) fn open(context: &Context, target: &Target) -> Result<Opened,
     Ok(Opened { registry, meant, target: target.clone(), archive })
 }
 
-/// Opens what a target names to put an image there, making it where there is nothing.
-fn open_destination(context: &Context, target: &Target) -> Result<Destination, CliError> {
+/// Opens a repository on the network. Nothing is sent; a reference that says nothing else means `latest`.
+fn open_registry(context: &Context, target: &Target, reference: &Reference) -> Result<Opened, CliError> {
+    let registry = context.wire()?.repository(reference.repository.clone(), Access::Read);
+    let meant = match (&reference.digest, &reference.tag) {
+        (Some(digest), _) => Meant::Digest(*digest),
+        (None, tag) => Meant::Tag(tag.clone().unwrap_or_else(|| "latest".to_owned())),
+    };
+    Ok(Opened { registry: Box::new(registry), meant, target: target.clone(), archive: None })
+}
+
+/// Opens what a target names to put an image there, making it where there is nothing. `source` is where the image comes
+/// from: a host may link its blobs.
+fn open_destination(
+    context: &Context,
+    target: &Target,
+    source: Option<&dyn Registry>,
+) -> Result<Destination, CliError> {
     let (registry, archive): (Box<dyn Registry>, _) = match target {
         Target::Layout(inside) => (Box::new(Layout::create(context.path(&inside.path))?), None),
         Target::LayoutTar(inside) => {
@@ -155,7 +174,16 @@ fn open_destination(context: &Context, target: &Target) -> Result<Destination, C
             return Err(CliError::usage("image-target", "nothing is written as a Docker archive")
                 .hinted("write an oci-archive: `docker load` and `skopeo` read it"));
         }
-        Target::File(_) | Target::Dir(_) | Target::Registry(_) => return Err(no_image(target)),
+        Target::Registry(reference) => {
+            let registry = context.wire()?.repository(reference.repository.clone(), Access::Write);
+            let from = source.and_then(|source| source.repository());
+            let registry = match from {
+                Some(from) => registry.mounting_from(from),
+                None => registry,
+            };
+            (Box::new(registry), None)
+        }
+        Target::File(_) | Target::Dir(_) => return Err(no_image(target)),
     };
     Ok(Destination { registry, archive })
 }

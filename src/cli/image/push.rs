@@ -110,7 +110,7 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
     let tags = destination_tags(&args.destination, &args.tags);
     let transferred = context.block_on(async {
         let source = open(context, &args.source)?;
-        let destination = open_destination(context, &args.destination)?;
+        let destination = open_destination(context, &args.destination, Some(&*source.registry))?;
         let job = Transfer {
             source: &*source.registry,
             meant: source.meant.clone(),
@@ -128,7 +128,7 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
                 rolling: &[],
             },
             attachments: if args.referrers { Attachments::Taken } else { Attachments::Left },
-            jobs: 8,
+            jobs: context.jobs(),
             look_again_after: LOOK_AGAIN_AFTER,
             limits: GraphLimits::default(),
             progress: &context.printer,
@@ -149,7 +149,7 @@ pub(super) fn finished(
     transferred: &Transferred,
 ) -> Result<Reply, CliError> {
     context.printer.finished(done, &format!("{} to {destination}", transferred.digest));
-    let wire = v1::transfer::Transferred::new(destination.to_string(), transferred, 0);
+    let wire = v1::transfer::Transferred::new(destination.to_string(), transferred, context.requests());
     let mut reply = Reply::done(schema, &wire, text(transferred))?;
     reply.diagnostics = transferred.remarks.iter().map(remark).collect();
     for place in &transferred.places {

@@ -5,6 +5,7 @@ pub(crate) mod crafted;
 pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod notes;
+pub(crate) mod registry;
 pub(crate) mod repository;
 pub(crate) mod sample;
 pub(crate) mod spectator;

@@ -182,7 +182,8 @@ impl HttpRegistry {
         let mut stream = stream;
         let (mut hops, mut challenges, mut at_home) = (0, 0, true);
         let mut next: Option<Url> = None;
-        let mut used: Option<Arc<str>> = None;
+        // What was said, and the answer to it.
+        let mut challenge: Option<(Option<Arc<str>>, Failed)> = None;
         loop {
             let home = self.inner.host.home().map_err(Failed::Final)?;
             let url = match &next {
@@ -192,9 +193,11 @@ impl HttpRegistry {
             // Once a request has left the host, it has left: a way back is not trusted with credentials again.
             at_home = at_home && same_origin(&home, &url);
             let authorization = if at_home { self.authorization(&home).await? } else { None };
-            if challenges > 0 && next.is_none() && authorization == used {
+            if let Some((said, refusal)) = challenge.take_if(|_| next.is_none())
+                && said == authorization
+            {
                 // There is nothing new to say.
-                return Err(Failed::Final(self.denied(ask)));
+                return Err(refusal);
             }
             let streamed = stream.take();
             let was_streamed = streamed.is_some();
@@ -215,14 +218,18 @@ impl HttpRegistry {
             if status == StatusCode::UNAUTHORIZED && at_home && next.is_none() && challenges < CHALLENGES {
                 let learnt =
                     self.inner.host.auth.challenged(response.headers(), authorization.as_deref()).await;
-                if learnt && !was_streamed {
-                    challenges += 1;
-                    used = authorization;
-                    continue;
-                }
-                if learnt {
-                    let error = self.refused(ask, response).await;
-                    return Err(Failed::Passing { error: error.into(), announced: Some(Duration::ZERO) });
+                let refusal = self.refused(ask, response).await;
+                match (learnt, was_streamed) {
+                    (false, _) => return Err(refusal),
+                    (true, true) => {
+                        let announced = Some(Duration::ZERO);
+                        return Err(Failed::Passing { error: refusal.into(), announced });
+                    }
+                    (true, false) => {
+                        challenges += 1;
+                        challenge = Some((authorization, refusal));
+                        continue;
+                    }
                 }
             }
             let location = answer::text(response.headers(), LOCATION.as_str());
@@ -335,12 +342,20 @@ impl HttpRegistry {
             _ => answer::body(&mut response, ERROR_LIMIT, self.inner.wire.patience.idle).await,
         };
         // An answer whose words cannot be read still has its status.
-        let refusal = Refusal::read(status, &read.unwrap_or_default());
-        if !refusal.missing.is_empty() {
-            self.inner.host.doubt(&refusal.missing);
+        let mut refusal = Refusal::read(status, &read.unwrap_or_default());
+        if ask.method != Method::PUT {
+            refusal.missing.clear();
         }
         let (fault, missing) = (refusal.fault, refusal.missing.clone());
         let error = refusal.into_error(self.exchange(ask), status);
+        let host = &self.inner.host;
+        host.doubt(&missing);
+        let ours =
+            |digest| ["blobs", "manifests"].iter().any(|kind| host.has_written(&format!("{kind}/{digest}")));
+        if !missing.is_empty() && missing.iter().all(ours) {
+            // Written here and not there yet: the host lags behind.
+            return Failed::Passing { error, announced };
+        }
         match fault {
             Fault::Transient => Failed::Passing { error, announced },
             Fault::Missing if missing.is_empty() => Failed::Missing(error),

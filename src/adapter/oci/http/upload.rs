@@ -91,6 +91,7 @@ impl HttpRegistry {
             Begun::Stored(stored) => return Ok(stored),
             Begun::Session(session) => session,
         };
+        let mut restarted = false;
         loop {
             let failed = match self.transfer(content, &mut session).await {
                 Ok(()) => break,
@@ -111,6 +112,15 @@ impl HttpRegistry {
                     }
                     continue;
                 }
+                // The host counts other bytes than were sent, which is no wonder after a broken transfer.
+                Failed::Final(error) if tries.count() > 0 && !restarted && is_digest(&error) => {
+                    restarted = true;
+                    match self.begin(content, None, &mut tries).await? {
+                        Begun::Stored(_) => break,
+                        Begun::Session(new) => session = new,
+                    }
+                    continue;
+                }
                 failed @ (Failed::Final(_) | Failed::Forbidden(_)) => {
                     self.cancel(&session).await;
                     return Err(failed.into());
@@ -122,13 +132,14 @@ impl HttpRegistry {
             // Whether it took effect is not known, so look before sending anything again.
             let before = session.received;
             match self.status(&session).await? {
-                Some(found) => {
+                Some(found) if found.received > 0 => {
                     session = found;
                     if session.received > before {
                         tries.reset();
                     }
                 }
-                None => match self.begin(content, None, &mut tries).await? {
+                // None have arrived, or one: hosts say the same of both, and a new session costs no more than the doubt.
+                _ => match self.begin(content, None, &mut tries).await? {
                     Begun::Stored(_) => break,
                     Begun::Session(new) => session = new,
                 },
@@ -332,8 +343,13 @@ impl HttpRegistry {
 /// Whether a host may take the blob in smaller pieces.
 fn too_much(error: &RegistryError) -> bool {
     let RegistryError::Answered { exchange, .. } = error else { return false };
-    let digest = exchange.code.as_deref() == Some("DIGEST_INVALID");
-    matches!(exchange.status, Some(400 | 405 | 411 | 413 | 415 | 416)) && !digest
+    matches!(exchange.status, Some(400 | 405 | 411 | 413 | 415 | 416)) && !is_digest(error)
+}
+
+/// Whether the host counts other bytes than those of the digest.
+fn is_digest(error: &RegistryError) -> bool {
+    let RegistryError::Answered { exchange, .. } = error else { return false };
+    exchange.code.as_deref() == Some("DIGEST_INVALID")
 }
 
 /// `Range: 0-N`: N + 1 bytes have arrived. `0-0` is what hosts say of one byte and of none; none is safe.

@@ -1,0 +1,196 @@
+//! What goes over the wire when nothing goes wrong: which requests, in which order.
+
+use kyklos_release::format::oci::{Descriptor, ImageManifest, MANIFEST_LIMIT, media_type};
+use kyklos_release::model::Digest;
+use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
+
+use super::{described, noise, read, wait};
+use crate::support::registry::{Options, TestRegistry, wire};
+
+const EMPTY: &[u8] = b"{}";
+
+/// A manifest with one layer; `subject` makes it a referrer.
+fn manifest(layer: &[u8], subject: Option<Descriptor>) -> Vec<u8> {
+    let manifest = ImageManifest {
+        schema_version: 2,
+        media_type: media_type::MANIFEST.to_owned(),
+        artifact_type: subject.as_ref().map(|_| "a/b".to_owned()),
+        config: Some(Descriptor::of(media_type::EMPTY, EMPTY)),
+        layers: vec![described(layer)],
+        subject,
+        annotations: [("k".to_owned(), "v".to_owned())].into(),
+    };
+    serde_json::to_vec(&manifest).unwrap()
+}
+
+#[test]
+fn one_request_asks_and_opens_a_session_and_one_sends() {
+    let host = TestRegistry::start(Options::default());
+    let registry = host.open("a/b");
+    let blob = noise(3 << 20);
+    let descriptor = described(&blob);
+    wait(async {
+        let content = Content::bytes(descriptor.digest, blob.clone());
+        assert_eq!(registry.put_blob(&content, None).await.unwrap(), Stored::Uploaded);
+        assert_eq!(registry.put_blob(&content, None).await.unwrap(), Stored::Already);
+        assert!(registry.has_blob(&descriptor.digest).await.unwrap());
+        assert!(!registry.has_blob(&Digest::of(b"other")).await.unwrap());
+        assert!(read(&registry, &descriptor).await.unwrap().unwrap() == blob);
+        assert_eq!(read(&registry, &described(b"other")).await.unwrap(), None);
+    });
+    insta::assert_snapshot!(host.routes().join("\n"), @r"
+    POST /v2/a/b/blobs/uploads/?mount=sha256:968921&from=a/b
+    PUT /v2/a/b/blobs/uploads/SESSION?digest=sha256:968921
+    POST /v2/a/b/blobs/uploads/?mount=sha256:968921&from=a/b
+    HEAD /v2/a/b/blobs/sha256:968921
+    HEAD /v2/a/b/blobs/sha256:d9298a
+    GET /v2/a/b/blobs/sha256:968921
+    GET /v2/a/b/blobs/sha256:d9298a
+    ");
+    assert_eq!(host.stored("a/b").blobs.len(), 1);
+}
+
+#[test]
+fn blobs_are_linked_within_a_host_and_sent_where_it_does_not_link() {
+    for (mounts, expected) in [(true, Stored::Mounted), (false, Stored::Uploaded)] {
+        let host = TestRegistry::start(Options { mounts, ..Options::default() });
+        let wire = wire(None);
+        let (from, to) = (host.open_on(&wire, "from"), host.open_on(&wire, "to"));
+        let descriptor = described(b"blob");
+        wait(async {
+            let content = Content::bytes(descriptor.digest, b"blob".to_vec());
+            assert_eq!(from.put_blob(&content, None).await.unwrap(), Stored::Uploaded);
+            host.forget();
+            let content = Content::stored(&from, &descriptor);
+            assert_eq!(to.put_blob(&content, from.repository()).await.unwrap(), expected);
+        });
+        assert_eq!(to.abilities().mounts, Some(mounts));
+        let routes = host.routes();
+        let first = routes.first().unwrap();
+        assert!(first.starts_with("POST /v2/to/blobs/uploads/?mount=sha256:"), "{first}");
+        assert!(first.ends_with("&from=from"), "{first}");
+        assert_eq!(routes.len(), if mounts { 1 } else { 3 }, "{routes:?}");
+    }
+}
+
+#[test]
+fn manifests_under_digest_tag_and_several_tags() {
+    for many_tags in [false, true] {
+        let host = TestRegistry::start(Options { many_tags, ..Options::default() });
+        let registry = host.open("a");
+        let bytes = manifest(b"layer", None);
+        let digest = Digest::of(&bytes);
+        wait(async {
+            for blob in [EMPTY, b"layer"] {
+                let content = Content::bytes(Digest::of(blob), blob.to_vec());
+                registry.put_blob(&content, None).await.unwrap();
+            }
+            host.forget();
+            let put = |tags: &str| {
+                let tags: Vec<String> = tags.split_whitespace().map(str::to_owned).collect();
+                let (registry, bytes) = (&registry, &bytes);
+                async move { registry.put_manifest(media_type::MANIFEST, bytes, &tags).await.unwrap() }
+            };
+            assert_eq!(put("").await.digest, digest);
+            assert_eq!(put("v1").await.tags, ["v1"]);
+            let expected: &[&str] = if many_tags { &["x", "y"] } else { &[] };
+            assert_eq!(put("x y").await.tags, expected);
+            assert_eq!(registry.abilities().many_tags, Some(many_tags));
+            assert_eq!(registry.tags().await.unwrap().len(), if many_tags { 3 } else { 1 });
+            let found = registry.tagged("v1", MANIFEST_LIMIT).await.unwrap().unwrap();
+            assert_eq!((found.digest, found.bytes.clone()), (digest, bytes.clone()));
+            let stat = registry.stat_tag("v1").await.unwrap().unwrap();
+            assert_eq!(
+                (stat.digest, stat.size, stat.media_type),
+                (digest, bytes.len() as u64, found.media_type)
+            );
+            assert_eq!(registry.stat(&digest).await.unwrap().unwrap().digest, digest);
+            assert_eq!(registry.manifest(&Digest::of(b""), MANIFEST_LIMIT).await.unwrap(), None);
+            assert_eq!(registry.resolve("none").await.unwrap(), None);
+            registry.tag("again", &digest).await.unwrap();
+            assert_eq!(registry.resolve("again").await.unwrap(), Some(digest));
+        });
+        assert_eq!(host.log().len(), 12, "{:?}", host.routes());
+    }
+}
+
+#[test]
+fn a_manifest_whose_blobs_are_missing_names_all_of_them() {
+    let host = TestRegistry::start(Options::default());
+    let registry = host.open("a");
+    let bytes = manifest(b"layer", None);
+    let error = wait(registry.put_manifest(media_type::MANIFEST, &bytes, &[])).unwrap_err();
+    let RegistryError::NamedNotStored { digest, missing } = error else { panic!("{error}") };
+    let mut expected = vec![Digest::of(EMPTY), Digest::of(b"layer")];
+    let mut found = missing;
+    expected.sort();
+    found.sort();
+    assert_eq!((digest, found), (Digest::of(&bytes), expected));
+}
+
+#[test]
+fn referrers_by_the_host_or_by_the_fallback_tag() {
+    for referrers in [true, false] {
+        let host = TestRegistry::start(Options { referrers, page: 2, ..Options::default() });
+        let registry = host.open("a");
+        let subject = Descriptor::of(media_type::MANIFEST, b"subject, which need not be there");
+        wait(async {
+            let mut unlisted = Vec::new();
+            let mut digests = Vec::new();
+            for layer in [&b"1"[..], b"2", b"3"] {
+                for blob in [EMPTY, layer] {
+                    let content = Content::bytes(Digest::of(blob), blob.to_vec());
+                    registry.put_blob(&content, None).await.unwrap();
+                }
+                let bytes = manifest(layer, Some(subject.clone()));
+                let put = registry.put_manifest(media_type::MANIFEST, &bytes, &[]).await.unwrap();
+                assert_eq!(put.unlisted.is_some(), !referrers);
+                digests.push(put.digest);
+                unlisted.extend(put.unlisted);
+            }
+            assert_eq!(registry.abilities().referrers, Some(referrers));
+            host.forget();
+            registry.list_referrers(&unlisted).await.unwrap();
+            registry.list_referrers(&unlisted).await.unwrap();
+            // Once read, merged, written and read back; the second time there is nothing to write.
+            assert_eq!(host.log().len(), if referrers { 0 } else { 4 }, "{:?}", host.routes());
+            digests.sort();
+            let found = registry.referrers(&subject.digest, None).await.unwrap();
+            assert_eq!(found.iter().map(|entry| entry.digest).collect::<Vec<_>>(), digests);
+            assert!(found.iter().all(|entry| entry.artifact_type.as_deref() == Some("a/b")));
+            assert!(found.iter().all(|entry| entry.annotations["k"] == "v"));
+            assert_eq!(registry.referrers(&subject.digest, Some("a/b")).await.unwrap().len(), 3);
+            assert_eq!(registry.referrers(&subject.digest, Some("c/d")).await.unwrap(), []);
+            assert_eq!(registry.referrers(&Digest::of(b"other"), None).await.unwrap(), []);
+        });
+    }
+}
+
+#[test]
+fn all_pages_of_tags_are_read() {
+    let host = TestRegistry::start(Options { page: 3, ..Options::default() });
+    host.change("a", |stored| {
+        stored.tags = (0..10).map(|number| (format!("v{number}"), String::new())).collect();
+    });
+    let tags = wait(host.open("a").tags()).unwrap();
+    assert_eq!(tags.len(), 10);
+    assert_eq!(host.log().len(), 4);
+    assert_eq!(wait(host.open("none").tags()).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_blob_goes_from_host_to_host() {
+    let (left, right) = (TestRegistry::start(Options::default()), TestRegistry::start(Options::default()));
+    let blob = noise(5 << 20);
+    let descriptor = described(&blob);
+    left.change("a", |stored| {
+        stored.blobs.insert(descriptor.digest.to_string(), blob.clone().into());
+    });
+    let (from, to) = (left.open("a"), right.open("b"));
+    let content = Content::stored(&from, &descriptor);
+    assert_eq!(wait(to.put_blob(&content, from.repository())).unwrap(), Stored::Uploaded);
+    assert!(*right.stored("b").blobs[&descriptor.digest.to_string()] == blob);
+    assert_eq!(left.log().len(), 1);
+    // Another host cannot link it, so it is not asked to.
+    assert!(!right.routes()[0].contains("from=a"), "{:?}", right.routes());
+}
