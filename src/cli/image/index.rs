@@ -70,7 +70,7 @@ fn run_create(context: &Context, args: CreateArgs) -> Result<Reply, CliError> {
         let parts: Vec<Part<'_>> =
             opened.iter().map(|one| Part { source: &*one.registry, meant: one.meant.clone() }).collect();
         let composed = compose(&parts, &annotations, 8).await?;
-        let destination = open_destination(context, &args.destination)?;
+        let destination = open_destination(context, &args.destination, None)?;
         let done = create(&Creation {
             parts: &parts,
             composed: &composed,
@@ -83,7 +83,7 @@ fn run_create(context: &Context, args: CreateArgs) -> Result<Reply, CliError> {
                 rolling: &[],
             },
             attachments: if args.referrers { Attachments::Taken } else { Attachments::Left },
-            jobs: 8,
+            jobs: context.jobs(),
             progress: &context.printer,
         })
         .await?;

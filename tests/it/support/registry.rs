@@ -58,13 +58,6 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// A registry as GHCR and docker-registry 2.8 are: no referrers API.
-    pub(crate) fn without_referrers() -> Self {
-        Self { referrers: false, ..Self::default() }
-    }
-}
-
 /// Who may do what.
 #[derive(Debug, Clone)]
 pub(crate) enum Auth {
@@ -101,6 +94,8 @@ pub(crate) enum Fault {
     Body(Vec<u8>),
     /// The body never ends.
     Endless,
+    /// It is done, and before it is answered another writer puts all tags back to where they were.
+    Overtaken,
 }
 
 impl Fault {
@@ -356,7 +351,7 @@ impl Shared {
         if fault == Some(Fault::ResetBefore) {
             return None;
         }
-        let chunked = request.headers.get("transfer-encoding").is_some();
+        let chunked = request.headers.contains_key("transfer-encoding");
         let wanted = if fault == Some(Fault::CutRequest) { length / 2 } else { length };
         request.body = vec![0; wanted];
         reader.read_exact(&mut request.body).ok()?;
@@ -381,6 +376,20 @@ impl Shared {
                 return None;
             }
             _ if chunked => Answer::error(411, "SIZE_INVALID", &json!("no length")),
+            Some(Fault::Overtaken) => {
+                let tags = |stored: &Stored| stored.tags.clone();
+                let before: BTreeMap<String, _> = self
+                    .state()
+                    .repositories
+                    .iter()
+                    .map(|(name, stored)| (name.clone(), tags(stored)))
+                    .collect();
+                let answer = self.answer(&request);
+                for (name, stored) in &mut self.state().repositories {
+                    stored.tags = before.get(name).cloned().unwrap_or_default();
+                }
+                answer
+            }
             _ => self.answer(&request),
         };
         self.remember(&request, if fault == Some(Fault::ResetAfter) { 0 } else { answer.status });

@@ -12,14 +12,14 @@ fn with(auth: Auth) -> TestRegistry {
 }
 
 /// A `config.json` with one login.
-fn login(host: &str, user: &str, password: &str) -> Option<String> {
-    Some(serde_json::json!({"auths": {host: {"username": user, "password": password}}}).to_string())
+fn login(host: &str, user: &str, password: &str) -> String {
+    serde_json::json!({"auths": {host: {"username": user, "password": password}}}).to_string()
 }
 
 #[test]
 fn a_token_costs_two_requests_however_much_is_done() {
     let host = with(Auth::Bearer(Some(("me", "secret"))));
-    let wire = wire(login(&host.host(), "me", "secret"));
+    let wire = wire(Some(login(&host.host(), "me", "secret")));
     let (from, to) = (host.open_on(&wire, "from"), host.open_on(&wire, "to"));
     let blob = Content::bytes(Digest::of(b"x"), b"x".to_vec());
     wait(async {
@@ -60,14 +60,14 @@ fn many_requests_at_once_ask_for_one_token() {
 #[test]
 fn basic_is_sent_when_it_is_asked_for() {
     let host = with(Auth::Basic("me", "secret"));
-    let known = host.open_on(&wire(login(&host.host(), "me", "secret")), "a");
+    let known = host.open_on(&wire(Some(login(&host.host(), "me", "secret"))), "a");
     wait(async {
         assert_eq!(known.tags().await.unwrap(), Vec::<String>::new());
         known.tags().await.unwrap();
     });
     let sent: Vec<bool> = host.log().iter().map(|one| one.headers.contains_key("authorization")).collect();
     assert_eq!(sent, [false, true, true]);
-    for logins in [None, login(&host.host(), "me", "wrong"), login("ghcr.io", "me", "secret")] {
+    for logins in [None, Some(login(&host.host(), "me", "wrong")), Some(login("ghcr.io", "me", "secret"))] {
         host.forget();
         let error = wait(host.open_on(&wire(logins), "a").tags()).unwrap_err();
         let RegistryError::Answered { fault: Meaning::Denied, exchange } = &error else { panic!("{error}") };
@@ -97,7 +97,8 @@ fn a_login_does_not_go_to_a_foreign_realm() {
         format!("http://user@{}/token", elsewhere.host()),
     ] {
         let host = with(Auth::Realm(realm.clone()));
-        let error = wait(host.open_on(&wire(login(&host.host(), "me", "secret")), "a").tags()).unwrap_err();
+        let error =
+            wait(host.open_on(&wire(Some(login(&host.host(), "me", "secret"))), "a").tags()).unwrap_err();
         assert!(matches!(error, RegistryError::Astray { .. }), "{realm}: {error}");
     }
     assert_eq!(elsewhere.log().len(), 0);

@@ -1,5 +1,7 @@
 //! Every request of a transfer goes wrong once, in every way there is; the transfer ends well each time.
 
+use std::sync::{Arc, Mutex};
+
 use kyklos_release::format::oci::{Descriptor, ImageManifest, MANIFEST_LIMIT, media_type};
 use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Fault as Meaning, Registry as _, RegistryError, Unlisted};
@@ -54,6 +56,32 @@ async fn journey(host: &TestRegistry) -> Result<(), RegistryError> {
     Ok(())
 }
 
+/// Looks after every request whether each tag leads to a manifest whose blobs are all there.
+fn tagged_early(host: &TestRegistry) -> Arc<Mutex<Vec<String>>> {
+    let early: Arc<Mutex<Vec<String>>> = Arc::default();
+    let found = Arc::clone(&early);
+    host.watch(move |repositories| {
+        for stored in repositories.values() {
+            for (tag, digest) in &stored.tags {
+                let Some((_, bytes)) = stored.manifests.get(digest) else {
+                    found.lock().unwrap().push(format!("{tag} leads nowhere"));
+                    continue;
+                };
+                let text = String::from_utf8_lossy(bytes);
+                let missing = |part: &&str| {
+                    let digest = format!("sha256:{}", &part[..64]);
+                    !stored.blobs.contains_key(&digest) && !stored.manifests.contains_key(&digest)
+                };
+                let parts: Vec<&str> = text.split("sha256:").skip(1).collect();
+                if parts.iter().any(missing) {
+                    found.lock().unwrap().push(format!("{tag} leads to something that is not there"));
+                }
+            }
+        }
+    });
+    early
+}
+
 #[test]
 fn every_request_may_go_wrong_once() {
     for referrers in [true, false] {
@@ -66,10 +94,12 @@ fn every_request_may_go_wrong_once() {
             for number in 1..=requests {
                 let host = TestRegistry::start(options.clone());
                 host.fail_nth(number, fault.clone());
+                let early = tagged_early(&host);
                 let answer = wait(journey(&host));
                 assert!(answer.is_ok(), "{fault:?} at {number}: {answer:?}\n{}", host.routes().join("\n"));
                 assert_eq!(host.stored("a").manifests, clean.stored("a").manifests, "{fault:?} at {number}");
                 assert_eq!(host.stored("a").tags, clean.stored("a").tags, "{fault:?} at {number}");
+                assert_eq!(*early.lock().unwrap(), Vec::<String>::new(), "{fault:?} at {number}");
             }
         }
     }

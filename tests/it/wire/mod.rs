@@ -3,6 +3,7 @@
 mod auth;
 mod basics;
 mod faults;
+mod hostile;
 
 use std::future::Future;
 use std::io::Read as _;

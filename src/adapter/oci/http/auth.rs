@@ -309,28 +309,25 @@ fn host_name(host: &str) -> String {
 fn related(registry: &str, realm: &str) -> bool {
     const PAIRS: &[(&str, &str)] =
         &[("docker.io", "auth.docker.io"), ("registry-1.docker.io", "auth.docker.io")];
-    /// Second-level labels under which everybody registers, and hosts that give names away.
+    /// Second-level labels under which everybody registers.
+    const PUBLIC: &[&str] = &["co", "com", "net", "org", "gov", "edu", "ac"];
+    /// Domains that give names away.
     const SHARED: &[&str] = &[
-        "co",
-        "com",
-        "net",
-        "org",
-        "gov",
-        "edu",
-        "ac",
-        "github",
-        "gitlab",
-        "azurecr",
-        "amazonaws",
-        "cloudfront",
-        "herokuapp",
-        "netlify",
-        "vercel",
-        "pages",
-        "workers",
-        "run",
-        "web",
-        "appspot",
+        "github.io",
+        "gitlab.io",
+        "azurecr.io",
+        "amazonaws.com",
+        "cloudfront.net",
+        "herokuapp.com",
+        "netlify.app",
+        "vercel.app",
+        "pages.dev",
+        "workers.dev",
+        "run.app",
+        "web.app",
+        "appspot.com",
+        "nip.io",
+        "sslip.io",
     ];
     if registry == realm || PAIRS.contains(&(registry, realm)) {
         return true;
@@ -343,7 +340,12 @@ fn related(registry: &str, realm: &str) -> bool {
         return false;
     }
     let below = |name: &str, parent: &str| name.strip_suffix(parent).is_some_and(|head| head.ends_with('.'));
-    let owned = |labels: &[String]| labels.len() >= 2 && !SHARED.contains(&labels[labels.len() - 2].as_str());
+    let owned = |labels: &[String]| {
+        let name = labels.join(".");
+        labels.len() >= 2
+            && !PUBLIC.contains(&labels[labels.len() - 2].as_str())
+            && !SHARED.iter().any(|shared| name == *shared || below(&name, shared))
+    };
     if (below(registry, realm) && owned(&right)) || (below(realm, registry) && owned(&left)) {
         return true;
     }
@@ -398,6 +400,7 @@ mod tests {
             ("ghcr.io", "evilghcr.io", false),
             ("mine.azurecr.io", "evil.azurecr.io", false),
             ("a.co.uk", "b.co.uk", false),
+            ("1.dkr.ecr.eu-west-1.amazonaws.com", "2.dkr.ecr.eu-west-1.amazonaws.com", false),
             ("10.0.0.1", "10.0.0.2", false),
             ("ghcr.io", "169.254.169.254", false),
             ("io", "evil.io", false),
