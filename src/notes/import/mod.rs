@@ -203,7 +203,6 @@ impl Import<'_> {
             // What is as it is here, or changes nothing.
             (
                 "git.conventional_commits"
-                | "git.filter_unconventional"
                 | "changelog.trim"
                 | "changelog.render_always"
                 | "git.protect_breaking_commits",
@@ -254,7 +253,7 @@ impl Import<'_> {
             }
             ("git.sort_commits", "newest") => return,
             ("git.filter_unconventional" | "git.conventional_commits", _) => {
-                (Severity::Note, "commits without a type stand under Changed")
+                (Severity::Note, "commits without a type stand under Changed, and are counted")
             }
             ("changelog.output", _) => (Severity::Note, "-o FILE, or --prepend FILE"),
             (key, _) if key.starts_with("bump.") => {

@@ -85,6 +85,7 @@ features_always_bump_minor = false
         told,
         [
             "3 warning import-setting",
+            "11 note import-setting",
             "13 warning import-replacement",
             "19 note import-wider",
             "21 warning import-parser",
