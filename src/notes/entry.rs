@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::people;
 use super::signature::Signed;
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
 use crate::model::{Commit, CommitId, Person, Tag};
@@ -230,13 +231,11 @@ pub(super) fn authors(commit: &Commit) -> Vec<Person> {
             continue;
         };
         let person = Person { name: name.trim().to_owned(), email: email.trim().to_owned() };
-        if !person.name.is_empty()
-            && !people.iter().any(|known| known.email.eq_ignore_ascii_case(&person.email))
-        {
+        if !person.name.is_empty() {
             people.push(person);
         }
     }
-    people
+    people::distinct(people.into_iter())
 }
 
 #[cfg(test)]

@@ -19,31 +19,63 @@ pub struct Contributor {
     pub first_sha: CommitId,
 }
 
-/// The account in a `users.noreply` address: `1+login@…` or `login@…`.
+/// The account in an address that hides another: `1+login@users.noreply.github.com` or without the number, the same with
+/// a hyphen on GitLab, also where somebody runs it themselves, and without a number on Codeberg.
 pub fn login(email: &str) -> Option<&str> {
     let (local, domain) = email.split_once('@')?;
-    let known = [
-        "users.noreply.github.com",
-        "noreply.github.com",
-        "users.noreply.gitlab.com",
-        "noreply.codeberg.org",
-    ];
-    if !known.contains(&domain.to_ascii_lowercase().as_str()) {
-        return None;
-    }
-    let login = match local.split_once('+') {
-        Some((number, login)) if number.bytes().all(|byte| byte.is_ascii_digit()) => login,
-        Some(_) => return None,
-        None => {
-            local.split_once('-').filter(|(number, _)| is_number(number)).map_or(local, |(_, login)| login)
-        }
+    let domain = domain.to_ascii_lowercase();
+    let login = match domain.as_str() {
+        "users.noreply.github.com" | "noreply.github.com" => match local.split_once('+') {
+            Some((number, login)) => Some(login).filter(|_| is_number(number))?,
+            None => local,
+        },
+        "noreply.codeberg.org" => local,
+        domain if domain.starts_with("users.noreply.") => match local.split_once(['+', '-']) {
+            Some((number, login)) if is_number(number) => login,
+            _ => local,
+        },
+        _ => return None,
     };
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_[]".contains(&byte);
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte);
     (!login.is_empty() && login != "noreply" && login.bytes().all(valid)).then_some(login)
 }
 
 fn is_number(text: &str) -> bool {
-    text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_digit())
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a person is a program: by the mark of GitHub, or by a name that programs go by.
+fn is_bot(person: &Person) -> bool {
+    const NAMES: [&str; 8] = [
+        "dependabot",
+        "dependabot-preview",
+        "github actions",
+        "github-actions",
+        "greenkeeper",
+        "mergify",
+        "renovate",
+        "snyk",
+    ];
+    let programmed = |text: &str| {
+        let text = text.to_lowercase();
+        ["[bot]", "-bot", " bot"].iter().any(|end| text.ends_with(end)) || NAMES.contains(&text.as_str())
+    };
+    let local = person.email.split('@').next().unwrap_or_default();
+    programmed(&person.name)
+        || login(&person.email).is_some_and(programmed)
+        || local.eq_ignore_ascii_case("bot")
+}
+
+/// Everybody once, as they come first.
+pub(super) fn distinct(people: impl Iterator<Item = Person>) -> Vec<Person> {
+    let mut found: Vec<Person> = Vec::new();
+    for person in people {
+        // Nearly every commit has one author.
+        if found.is_empty() || !found.iter().any(|known| key(known) == key(&person)) {
+            found.push(person);
+        }
+    }
+    found
 }
 
 /// What tells people apart: the account, else the address, else the name.
@@ -67,11 +99,10 @@ pub(super) fn contributors<'a>(
     for (id, persons) in commits {
         for person in persons.iter().filter(|person| !person.name.is_empty()) {
             let login = login(&person.email);
-            let bot = person.name.ends_with("[bot]") || login.is_some_and(|login| login.ends_with("[bot]"));
             let contributor = people.entry(key(person)).or_insert_with(|| Contributor {
                 name: person.name.clone(),
                 login: login.map(str::to_owned),
-                bot,
+                bot: is_bot(person),
                 first_time: None,
                 first_sha: id,
             });
@@ -98,13 +129,37 @@ mod tests {
         assert_eq!(login("ada@users.noreply.github.com"), Some("ada"));
         assert_eq!(login("49699333+dependabot[bot]@users.noreply.github.com"), Some("dependabot[bot]"));
         assert_eq!(login("12345-ada@users.noreply.gitlab.com"), Some("ada"));
+        assert_eq!(login("7-ada.l@users.noreply.git.example.com"), Some("ada.l"));
+        assert_eq!(login("ada@noreply.codeberg.org"), Some("ada"));
+        // An account of GitHub may begin with digits.
+        assert_eq!(login("12345-ada@users.noreply.github.com"), Some("12345-ada"));
         for text in [
             "ada@example.com",
             "noreply@github.com",
             "a/b@users.noreply.github.com",
             "x+y@users.noreply.github.com",
+            "a*b*@users.noreply.github.com",
+            "ada@users.noreply",
         ] {
             assert_eq!(login(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn programs() {
+        let bot =
+            |name: &str, email: &str| is_bot(&Person { name: name.to_owned(), email: email.to_owned() });
+        for (name, email) in [
+            ("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com"),
+            ("Renovate Bot", "bot@renovateapp.com"),
+            ("semantic-release-bot", "x@example.com"),
+            ("GitHub Actions", "actions@github.com"),
+            ("x", "1+renovate-bot@users.noreply.github.com"),
+        ] {
+            assert!(bot(name, email), "{name}");
+        }
+        for (name, email) in [("Abbot", "abbot@example.com"), ("Ada", "robot@example.com")] {
+            assert!(!bot(name, email), "{name}");
         }
     }
 }

@@ -100,7 +100,8 @@ pub struct Recipe<'a> {
 /// The first commit of everybody, by account, address or name.
 pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> HashMap<String, CommitId> {
     let mut first = HashMap::new();
-    for commit in history.commits() {
+    // As in the notes: who merges has not written what is merged.
+    for commit in history.commits().iter().filter(|commit| commit.parents.len() < 2) {
         for author in authors(commit) {
             first.insert(people::key(&person(&author)), commit.id);
         }
@@ -128,10 +129,10 @@ pub fn release(
         let signed = (recipe.signature)(commit);
         signatures.add(signed.state);
         if commit.parents.len() < 2 {
-            people.push((commit.id, authors(commit).iter().map(recipe.person).collect()));
+            people.push((commit.id, people::distinct(authors(commit).iter().map(recipe.person))));
         }
         for mut entry in telling.told(commit, entries(commit, recipe, &relations)) {
-            entry.authors = entry.authors.iter().map(recipe.person).collect();
+            entry.authors = people::distinct(entry.authors.iter().map(recipe.person));
             entry.signature.clone_from(&signed);
             if let Some(digits) = relations.reverts.get(&commit.id) {
                 entry.status = reverts(digits, history, recipe);

@@ -23,8 +23,8 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
         let value = &line[space + 1..];
         match &line[..space] {
             b"parent" => parents.push(std::str::from_utf8(value).ok()?.parse().ok()?),
-            b"author" if author.is_none() => author = Some(signature(value)?),
-            b"committer" if time.is_none() => time = Some(signature(value)?.1),
+            b"author" if author.is_none() => author = Some(value),
+            b"committer" if time.is_none() => time = Some(signature(value, None)?.1),
             b"encoding" => encoding = Some(value),
             b"gpgsig" => signed = true,
             // mergetag, and the lines that go on with a space.
@@ -35,7 +35,8 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
         }
     }
     let message = decode(&rest[..rest.len().min(MAX_MESSAGE)], encoding);
-    let (author, authored) = author?;
+    // Names are in the encoding of the message, which is told behind them.
+    let (author, authored) = signature(author?, encoding)?;
     Some(Commit { id, parents, author, authored, time: time?, message, signed })
 }
 
@@ -74,10 +75,10 @@ pub(super) fn unsign(bytes: &[u8]) -> Option<SignedCommit> {
 }
 
 /// `Name <address> seconds zone`. Names are taken as they are; a time that is out of range becomes the epoch.
-pub(super) fn signature(line: &[u8]) -> Option<(Person, Timestamp)> {
+pub(super) fn signature(line: &[u8], encoding: Option<&[u8]>) -> Option<(Person, Timestamp)> {
     let close = line.iter().rposition(|byte| *byte == b'>')?;
     let open = line[..close].iter().position(|byte| *byte == b'<')?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let text = |bytes: &[u8]| decode(bytes, encoding).trim().to_owned();
     let seconds = std::str::from_utf8(&line[close + 1..]).ok()?.split_whitespace().next();
     let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
     let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -114,7 +115,7 @@ mod tests {
             gpgsig -----BEGIN\n author Mallory <m@x> 1 +0000\n -----END\nencoding ISO-8859-1\n\nfeat: \xe4\n";
         let commit = read(ID, bytes).unwrap();
         assert_eq!(commit.parents, ["0101010101010101010101010101010101010101".parse().unwrap()]);
-        assert_eq!(commit.author, Person { name: "Ad\u{fffd}".into(), email: "a@x".into() });
+        assert_eq!(commit.author, Person { name: "Ad\u{e4}".into(), email: "a@x".into() });
         assert_eq!(commit.time.as_second(), 1_700_000_060);
         assert_eq!(commit.message, "feat: ä\n");
     }

@@ -237,7 +237,7 @@ fn tag_object(bytes: &[u8]) -> Option<(Oid, Option<Timestamp>)> {
         if let Some(id) = line.strip_prefix(b"object ") {
             target = Oid::from_str(std::str::from_utf8(id).ok()?).ok();
         } else if let Some(tagger) = line.strip_prefix(b"tagger ") {
-            time = commit::signature(tagger).map(|(_, time)| time);
+            time = commit::signature(tagger, None).map(|(_, time)| time);
         }
     }
     Some((target?, time))

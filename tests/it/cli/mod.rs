@@ -14,6 +14,7 @@ mod notes_changes;
 mod notes_histories;
 mod notes_next;
 mod notes_settings;
+mod people;
 mod publish;
 mod relations;
 mod sbom;
