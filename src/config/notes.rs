@@ -43,6 +43,9 @@ pub struct WrittenNotes {
     /// The same before 1.0.0, where it differs. Default: `breaking` minor.
     #[serde(default)]
     pub initial_bump: BTreeMap<String, BumpLevel>,
+    /// Keys of other trackers in messages, and their pages.
+    #[serde(default)]
+    pub references: Vec<TrackerSettings>,
     /// What `notes lint` asks of commit messages and pull request titles.
     #[serde(default)]
     pub lint: WrittenLint,
@@ -58,6 +61,32 @@ pub enum NotesPreset {
     KeepAChangelog,
     /// What the release page of GitHub generates.
     Github,
+}
+
+/// Keys of a tracker in messages: `{pattern: '\bABC-[0-9]+', url: 'https://tracker.example/browse/{id}'}`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrackerSettings {
+    /// A regular expression. What its first group matches is the id, else all it matches.
+    pub pattern: String,
+    /// The page, with `{id}` for the id.
+    pub url: String,
+    /// What it is. Default: `issue`.
+    #[serde(default)]
+    pub kind: ReferenceName,
+}
+
+/// What a key of a tracker stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReferenceName {
+    /// An issue.
+    #[default]
+    Issue,
+    /// A pull or merge request.
+    Pr,
+    /// A work item.
+    WorkItem,
 }
 
 /// Which number of a version moves.
@@ -97,6 +126,8 @@ pub struct Notes {
     pub bump: BTreeMap<String, BumpLevel>,
     /// The same before 1.0.0, where it differs.
     pub initial_bump: BTreeMap<String, BumpLevel>,
+    /// Keys of other trackers in messages.
+    pub references: Vec<TrackerSettings>,
 }
 
 /// What stands for no heading.
@@ -157,6 +188,14 @@ impl WrittenNotes {
         let lower = |table: &BTreeMap<String, BumpLevel>| {
             table.iter().map(|(kind, level)| (kind.to_lowercase(), *level)).collect()
         };
+        for tracker in &self.references {
+            let web = tracker.url.starts_with("https://") || tracker.url.starts_with("http://");
+            if !web || !tracker.url.contains("{id}") || tracker.url.contains(char::is_whitespace) {
+                let reason = "expected an address of the web with `{id}` in it".to_owned();
+                return Err(refuse("notes.references.url", &tracker.url, reason));
+            }
+        }
+        notes.references.clone_from(&self.references);
         (notes.bump, notes.initial_bump) = (lower(&self.bump), lower(&self.initial_bump));
         Ok(notes)
     }
@@ -200,6 +239,7 @@ mod tests {
             ("  skip: never\n", "expected `TOKEN: VALUE`"),
             ("  authors: {a@b.c: 'x y'}\n", "letters, digits"),
             ("  sections: ['']\n", "a heading is one line"),
+            ("  references: [{pattern: x, url: 'javascript:{id}'}]\n", "cannot be `notes.references.url`"),
             ("  bump: {docs: huge}\n", "unknown variant `huge`"),
             ("  presett: kyklos\n", "unknown field `presett`"),
         ] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::people;
 use super::signature::Signed;
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
-use crate::model::{Commit, CommitId, Person, Tag};
+use crate::model::{Commit, CommitId, Origin, Person, Tag};
 
 /// What kind of change a line tells of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +103,8 @@ pub struct Reference {
     pub id: String,
     /// Where it stands.
     pub source: ReferenceSource,
+    /// Its page, where the message or `release.yaml` says it.
+    pub url: Option<String>,
 }
 
 impl Reference {
@@ -114,6 +116,47 @@ impl Reference {
             repo: reference.repo.map(str::to_owned),
             id: reference.id.to_owned(),
             source: reference.source,
+            url: reference.url.map(str::to_owned),
+        }
+    }
+
+    /// A pull request of this repository, told by a first line.
+    pub(super) fn pull_request(id: impl Into<String>) -> Self {
+        Self {
+            kind: ReferenceKind::Pr,
+            action: None,
+            owner: None,
+            repo: None,
+            id: id.into(),
+            source: ReferenceSource::Subject,
+            url: None,
+        }
+    }
+
+    /// Its page: the one that is written, that of an advisory, or one of the repository it is in, whose forge is that of
+    /// the origin.
+    pub fn page(&self, origin: Option<&Origin>) -> Option<String> {
+        if self.url.is_some() {
+            return self.url.clone();
+        }
+        if self.kind == ReferenceKind::Advisory {
+            let start = if self.id.starts_with("CVE-") {
+                "www.cve.org/CVERecord?id="
+            } else {
+                "github.com/advisories/"
+            };
+            return Some(format!("https://{start}{}", self.id));
+        }
+        let origin = origin?;
+        let there = match (&self.owner, &self.repo) {
+            (Some(owner), Some(repo)) => origin.sibling(owner, repo),
+            _ => origin.clone(),
+        };
+        match self.kind {
+            ReferenceKind::Issue | ReferenceKind::WorkItem => Some(there.issue(&self.id)),
+            ReferenceKind::Pr => Some(there.pull_request(&self.id)),
+            ReferenceKind::Commit => Some(there.commit(&self.id)),
+            ReferenceKind::Advisory => None,
         }
     }
 }
@@ -155,14 +198,21 @@ impl Entry {
 
     /// The line of a message that stands for a commit.
     pub fn of_message(id: CommitId, message: &str) -> Option<Self> {
+        // What Azure puts before the title of a pull request that it squashes.
+        if let Some((number, message)) = merged_pr(message) {
+            let mut entry = Self::of_message(id, message)?;
+            entry.references.push(Reference::pull_request(number));
+            return Some(entry);
+        }
         let Ok(message) = conventional::parse(message) else {
             let first = message.lines().next().unwrap_or_default().trim();
             let references: Vec<Reference> =
                 conventional::references(message).iter().map(Reference::of).collect();
+            let advisory = references.iter().any(|reference| reference.kind == ReferenceKind::Advisory);
             return (!first.is_empty()).then(|| Self {
                 id,
                 kind: String::new(),
-                place: Place::Listed(Section::Changed),
+                place: Place::Listed(if advisory { Section::Security } else { Section::Changed }),
                 scopes: Vec::new(),
                 description: without_number(first, &references).to_owned(),
                 breaking: Vec::new(),
@@ -175,8 +225,10 @@ impl Entry {
         };
         let references: Vec<Reference> = message.references.iter().map(Reference::of).collect();
         let advisory = references.iter().any(|reference| reference.kind == ReferenceKind::Advisory);
+        // An update that closes a hole is told; what is written about one is not.
+        let words = ["docs", "doc", "test", "tests", "ci", "style"].contains(&message.kind.as_ref());
         let place = match Section::of(&message.kind) {
-            Some(_) if advisory => Place::Listed(Section::Security),
+            _ if advisory && !words => Place::Listed(Section::Security),
             Some(section) => Place::Listed(section),
             None => Place::Hidden,
         };
@@ -202,6 +254,12 @@ impl Entry {
             reference.kind == ReferenceKind::Pr && reference.owner.is_none() && reference.action.is_none()
         })
     }
+}
+
+/// `Merged PR 12: text` to number and text.
+fn merged_pr(message: &str) -> Option<(&str, &str)> {
+    let (number, text) = message.strip_prefix("Merged PR ")?.split_once(": ")?;
+    number.bytes().all(|byte| byte.is_ascii_digit()).then_some((number, text))
 }
 
 /// `text (#12)` to `text`, when the number is told as a reference as well.
@@ -259,10 +317,81 @@ mod tests {
     }
 
     #[test]
+    fn a_squash_of_azure_is_the_message_behind_its_number() {
+        let entry = Entry::of_message(ID, "Merged PR 12: feat(api): x\n\nRelated work items: AB#7").unwrap();
+        assert_eq!((entry.kind.as_str(), entry.description.as_str()), ("feat", "x"));
+        assert_eq!(entry.pull_request().unwrap().id, "12");
+        assert_eq!(Entry::of_message(ID, "Merged PR x: y").unwrap().kind, "");
+    }
+
+    #[test]
+    fn pages_of_references() {
+        let pages = |remote: &str, message: &str| -> Vec<String> {
+            let origin = Origin::from_url(remote);
+            let entry = Entry::of_message(ID, message).unwrap();
+            entry
+                .references
+                .iter()
+                .map(|reference| reference.page(origin.as_ref()).unwrap_or_default())
+                .collect()
+        };
+        let id = "0123456789012345678901234567890123456789";
+        assert_eq!(
+            pages(
+                "git@github.com:o/r.git",
+                "fix: x (#1)\n\nCloses #2, a/b#3\nRefs: CVE-2026-12345, GHSA-aaaa-bbbb-cccc, a/b@0123456"
+            ),
+            [
+                "https://github.com/o/r/pull/1",
+                "https://github.com/o/r/issues/2",
+                "https://github.com/a/b/issues/3",
+                "https://www.cve.org/CVERecord?id=CVE-2026-12345",
+                "https://github.com/advisories/GHSA-aaaa-bbbb-cccc",
+                "https://github.com/a/b/commit/0123456",
+            ]
+        );
+        assert_eq!(
+            pages("https://gitlab.com/g/s/r", "fix: x !4\n\nCloses #5, a/b/c#6, a/b!7"),
+            [
+                "https://gitlab.com/g/s/r/-/merge_requests/4",
+                "https://gitlab.com/g/s/r/-/issues/5",
+                "https://gitlab.com/a/b/c/-/issues/6",
+                "https://gitlab.com/a/b/-/merge_requests/7",
+            ]
+        );
+        assert_eq!(
+            pages("https://codeberg.org/o/r", "fix: x (#1)\n\nFixes #2"),
+            ["https://codeberg.org/o/r/pulls/1", "https://codeberg.org/o/r/issues/2"]
+        );
+        assert_eq!(
+            pages("https://dev.azure.com/org/project/_git/repo", "Merged PR 12: fix: x\n\nAB#7"),
+            [
+                "https://dev.azure.com/org/project/_workitems/edit/7",
+                "https://dev.azure.com/org/project/_git/repo/pullrequest/12",
+            ]
+        );
+        // What is written out leads where it says, whatever the origin is.
+        assert_eq!(
+            pages(
+                "git@github.com:o/r.git",
+                &format!(
+                    "fix: x\n\nRefs: https://gitlab.com/a/b/-/issues/3#note_1 https://git.example/a/b/commit/{id}."
+                )
+            ),
+            ["https://gitlab.com/a/b/-/issues/3", format!("https://git.example/a/b/commit/{id}").as_str()]
+        );
+        assert_eq!(pages("/srv/git/r", "fix: x (#1)"), [""]);
+    }
+
+    #[test]
     fn advisories_are_security_whatever_the_type_says() {
         let entry = Entry::of_message(ID, "fix: a hole\n\nRefs: CVE-2026-12345").unwrap();
         assert_eq!(entry.place, Place::Listed(Section::Security));
         let hidden = Entry::of_message(ID, "docs: tell of CVE-2026-12345").unwrap();
         assert_eq!(hidden.place, Place::Hidden);
+        for message in ["build(deps): x to 1.2 (GHSA-aaaa-bbbb-cccc)", "Mend the hole CVE-2026-12345"] {
+            let entry = Entry::of_message(ID, message).unwrap();
+            assert_eq!(entry.place, Place::Listed(Section::Security), "{message}");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod render;
 mod rules;
 pub mod signature;
 mod template;
+mod tracker;
 mod version;
 
 pub use bump::{Bump, BumpTable};
@@ -30,4 +31,5 @@ pub use release::{Older, Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;
+pub use tracker::Tracker;
 pub use version::{Asking, Next, NextError, next};

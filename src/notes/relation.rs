@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
+use crate::format::conventional;
 use crate::model::{Commit, CommitId};
 
 use super::entry::Reference;
@@ -289,14 +289,7 @@ pub(super) fn merge_number(message: &str) -> Option<Reference> {
         digits(line.rsplit_once('!')?.1)
     };
     let id = after("Merge pull request #").or_else(|| after("Merged PR ")).or_else(gitea).or_else(gitlab)?;
-    Some(Reference {
-        kind: ReferenceKind::Pr,
-        action: None,
-        owner: None,
-        repo: None,
-        id,
-        source: ReferenceSource::Subject,
-    })
+    Some(Reference::pull_request(id))
 }
 
 /// What a merge says for everything it brings: the first line of the body on GitHub, of the message elsewhere.

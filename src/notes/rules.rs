@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::entry::{Entry, Place, Section};
 use super::overrides::{Overrides, has_footer};
 use super::relation::merge_number;
+use super::tracker::Tracker;
 use crate::model::Commit;
 
 /// The footer of commits that are not told.
@@ -22,6 +23,8 @@ pub struct Rules {
     pub ignore: Vec<String>,
     /// Token and value of the footer of commits that are not told; `None` = `Changelog: skip`.
     pub skip: Option<(String, String)>,
+    /// Keys of other trackers.
+    pub trackers: Vec<Tracker>,
     /// What is told in other words.
     pub overrides: Overrides,
 }
@@ -92,8 +95,13 @@ impl<'a> Telling<'a> {
             self.skipped += 1;
             return Vec::new();
         }
+        let several = entries.len() > 1;
         for entry in &mut entries {
             self.rules.place(entry);
+            let message = if several { entry.description.clone() } else { commit.message.clone() };
+            for tracker in &self.rules.trackers {
+                tracker.refer(&message, entry);
+            }
         }
         let overrides = &self.rules.overrides;
         if overrides.is_empty() {

@@ -38,7 +38,7 @@ enum Command {
     Lint(lint::Args),
     /// Tell the next version
     Next(next::Args),
-    /// Parse commit messages from standard input; one JSON line per message
+    /// Parse commit messages of files or standard input; one JSON line per message
     Parse(parse::Args),
     /// List, show and try templates
     Template(template::Args),

@@ -7,7 +7,7 @@ use super::super::project::Project;
 use crate::adapter::fs::{self, Directory};
 use crate::config::{self, NotesPreset};
 use crate::model::{CommitId, Person};
-use crate::notes::{CHANGES, MAX_OVERRIDE, Overrides, Preset, Rules, Section};
+use crate::notes::{CHANGES, MAX_OVERRIDE, Overrides, Preset, Rules, Section, Tracker};
 use crate::port::{EntryKind, Files as _};
 
 /// The preset of `release.yaml`, else the usual one.
@@ -24,7 +24,18 @@ pub(super) fn preset(settings: &config::Notes) -> Preset {
 pub(super) fn rules(project: &Project, preset: Preset, target: CommitId) -> Result<Rules, CliError> {
     let settings = &project.config.notes;
     let section = |title: &String| Section::named(title);
+    let mut trackers = Vec::new();
+    for tracker in &settings.references {
+        trackers.push(Tracker::new(tracker).map_err(|reason| {
+            let pattern = &tracker.pattern;
+            CliError::usage(
+                "config-value",
+                format!("`{pattern}` cannot be `notes.references.pattern`: {reason}"),
+            )
+        })?);
+    }
     Ok(Rules {
+        trackers,
         types: settings
             .types
             .iter()

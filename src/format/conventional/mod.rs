@@ -167,4 +167,6 @@ pub enum Problem {
 }
 
 #[cfg(test)]
+mod clauses;
+#[cfg(test)]
 mod tests;

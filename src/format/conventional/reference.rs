@@ -9,7 +9,7 @@ pub struct Reference<'a> {
     pub kind: ReferenceKind,
     /// The word before it in lower case: `closes`, `refs`, `reverts`, `cherry-picked`, …; `None` for a bare mention.
     pub action: Option<&'static str>,
-    /// The owner, for a reference into another repository.
+    /// The owner, for a reference into another repository; `group/subgroup` on GitLab.
     pub owner: Option<&'a str>,
     /// The repository, for a reference into another repository.
     pub repo: Option<&'a str>,
@@ -17,6 +17,8 @@ pub struct Reference<'a> {
     pub id: &'a str,
     /// Where it stands.
     pub source: ReferenceSource,
+    /// The address, where one was written, without what follows the id.
+    pub url: Option<&'a str>,
 }
 
 /// What a reference points to.
@@ -26,11 +28,11 @@ pub enum ReferenceKind {
     Issue,
     /// `(#1)` at the end of a first line, `!1`, or the URL of a pull or merge request.
     Pr,
-    /// A commit that is reverted or was picked.
+    /// A commit that is reverted or was picked, `owner/repo@id`, or the URL of a commit.
     Commit,
     /// `CVE-…` or `GHSA-…`.
     Advisory,
-    /// `AB#1`.
+    /// `AB#1`, or the URL of a work item on Azure.
     WorkItem,
 }
 
@@ -122,6 +124,7 @@ pub(super) fn collect<'a>(
                         repo: None,
                         id: digits,
                         source,
+                        url: None,
                     },
                 );
             }
@@ -150,7 +153,8 @@ fn action(word: &str) -> Option<&'static str> {
     ACTIONS.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, action)| action)
 }
 
-/// Reads words from left to right. An action lasts over the commas and `and`s of a list and ends at any other word.
+/// Reads words from left to right. An action lasts over the commas and `and`s of a list and ends at
+/// any other word and with the sentence.
 fn scan<'a>(
     text: &'a str,
     outer: Option<&'static str>,
@@ -179,17 +183,22 @@ fn scan<'a>(
             for word in piece.split_whitespace() {
                 let bare = word.trim_matches(|c: char| ",;.()[]{}<>\"'".contains(c)).trim_end_matches(':');
                 let commit = commit(bare, previous);
-                if let Some((kind, owner, repo, id)) = thing(word, bare, source).or(commit) {
+                if let Some(Thing { kind, place, id, url }) = thing(word, bare, source).or(commit) {
                     let action = match (kind, before) {
-                        (ReferenceKind::Commit, "from") => Some("cherry-picked"),
-                        (ReferenceKind::Commit, "reverts") => Some("reverts"),
+                        (ReferenceKind::Commit, "from") if previous == "commit" => Some("cherry-picked"),
+                        (ReferenceKind::Commit, "reverts") if previous == "commit" => Some("reverts"),
                         (ReferenceKind::Commit, _) => None,
                         _ => current,
                     };
-                    push(found, Reference { kind, action, owner, repo, id, source });
+                    let (owner, repo) = place.unzip();
+                    push(found, Reference { kind, action, owner, repo, id, source, url });
                 } else if let Some(action) = action(bare) {
                     current = Some(action);
                 } else if !(bare.is_empty() || bare == "and" || bare == "&" || bare == "to") {
+                    current = outer;
+                }
+                // A sentence ends what its verb began.
+                if word.ends_with('.') {
                     current = outer;
                 }
                 (before, previous) = (previous, bare);
@@ -207,69 +216,110 @@ fn may_refer(text: &str) -> bool {
         b'-' => at > 0 && b"HEA".contains(&bytes[at - 1]),
         b':' => bytes[at..].starts_with(b"://"),
         b'm' => bytes[at..].starts_with(b"mit") && bytes[..at].ends_with(b"com"),
+        // owner/repo@id
+        b'@' => bytes[at + 1..].len() >= 7 && bytes[at + 1..at + 8].iter().all(u8::is_ascii_hexdigit),
         _ => false,
     };
     (0..bytes.len()).any(mark)
 }
 
-type Thing<'a> = (ReferenceKind, Option<&'a str>, Option<&'a str>, &'a str);
+/// What one word names.
+struct Thing<'a> {
+    kind: ReferenceKind,
+    /// Owner and repository.
+    place: Option<(&'a str, &'a str)>,
+    id: &'a str,
+    url: Option<&'a str>,
+}
+
+impl<'a> Thing<'a> {
+    fn here(kind: ReferenceKind, id: &'a str) -> Self {
+        Self { kind, place: None, id, url: None }
+    }
+}
 
 fn thing<'a>(word: &'a str, bare: &'a str, source: ReferenceSource) -> Option<Thing<'a>> {
     let number = |text: &'a str| whole_number(text);
     if let Some(id) = bare.strip_prefix('#').and_then(number) {
         let pull = source == ReferenceSource::Subject && word.starts_with('(') && word.ends_with(')');
-        return Some((if pull { ReferenceKind::Pr } else { ReferenceKind::Issue }, None, None, id));
+        return Some(Thing::here(if pull { ReferenceKind::Pr } else { ReferenceKind::Issue }, id));
     }
     if let Some(id) = bare.strip_prefix('!').and_then(number) {
-        return Some((ReferenceKind::Pr, None, None, id));
+        return Some(Thing::here(ReferenceKind::Pr, id));
     }
     if let Some(id) = bare.strip_prefix("GH-").and_then(number) {
-        return Some((ReferenceKind::Issue, None, None, id));
+        return Some(Thing::here(ReferenceKind::Issue, id));
     }
     if let Some(id) = bare.strip_prefix("AB#").and_then(number) {
-        return Some((ReferenceKind::WorkItem, None, None, id));
+        return Some(Thing::here(ReferenceKind::WorkItem, id));
     }
     if is_advisory(bare) {
-        return Some((ReferenceKind::Advisory, None, None, bare));
+        return Some(Thing::here(ReferenceKind::Advisory, bare));
     }
-    if let Some(rest) = bare.strip_prefix("https://").or_else(|| bare.strip_prefix("http://")) {
-        return url(rest);
+    if bare.starts_with("https://") || bare.starts_with("http://") {
+        return url(bare);
     }
-    let (place, kind, id) = match bare.split_once('#') {
-        Some((place, id)) => (place, ReferenceKind::Issue, id),
-        None => bare.split_once('!').map(|(place, id)| (place, ReferenceKind::Pr, id))?,
+    let (place, kind, id) = if let Some((place, id)) = bare.split_once('#') {
+        (place, ReferenceKind::Issue, number(id)?)
+    } else if let Some((place, id)) = bare.split_once('!') {
+        (place, ReferenceKind::Pr, number(id)?)
+    } else {
+        let (place, id) = bare.split_once('@')?;
+        (place, ReferenceKind::Commit, Some(id).filter(|id| is_commit(id))?)
     };
-    let (owner, repo) = place.split_once('/')?;
+    Some(Thing { kind, place: Some(repository(place)?), id, url: None })
+}
+
+/// `owner/repo`, and `group/subgroup/repo` as GitLab has it.
+fn repository(place: &str) -> Option<(&str, &str)> {
     let name = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    (name(owner) && name(repo)).then_some(())?;
-    Some((kind, Some(owner), Some(repo), number(id)?))
+    let (owner, repo) = place.rsplit_once('/')?;
+    (owner.split('/').all(name) && name(repo)).then_some((owner, repo))
 }
 
-/// `host/owner/repo/issues/1` and the same with `pull`, `pulls`, `-/issues`, `-/merge_requests`.
-fn url(rest: &str) -> Option<Thing<'_>> {
-    let mut parts = rest.split('/');
-    let (_, owner, repo) = (parts.next()?, parts.next()?, parts.next()?);
-    let what = match parts.next()? {
-        "-" => parts.next()?,
-        what => what,
+/// The page of an issue, a pull or merge request, a commit, a work item or an advisory.
+fn url(address: &str) -> Option<Thing<'_>> {
+    const PARTS: [(&str, ReferenceKind); 11] = [
+        ("/-/issues/", ReferenceKind::Issue),
+        ("/-/work_items/", ReferenceKind::Issue),
+        ("/-/merge_requests/", ReferenceKind::Pr),
+        ("/-/commit/", ReferenceKind::Commit),
+        ("/issues/", ReferenceKind::Issue),
+        ("/pull/", ReferenceKind::Pr),
+        ("/pulls/", ReferenceKind::Pr),
+        ("/pullrequest/", ReferenceKind::Pr),
+        ("/merge_requests/", ReferenceKind::Pr),
+        ("/commit/", ReferenceKind::Commit),
+        ("/_workitems/edit/", ReferenceKind::WorkItem),
+    ];
+    let (_, path) = address.split_once("://")?.1.split_once('/')?;
+    if let Some(id) = path.strip_prefix("advisories/").filter(|id| is_advisory(id)) {
+        return Some(Thing { url: Some(address), ..Thing::here(ReferenceKind::Advisory, id) });
+    }
+    let (place, kind, rest) = PARTS
+        .iter()
+        .find_map(|(part, kind)| path.split_once(part).map(|(place, rest)| (place, *kind, rest)))?;
+    let id = match kind {
+        ReferenceKind::Commit => {
+            let end = rest.bytes().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(rest.len());
+            Some(&rest[..end]).filter(|id| is_commit(id))?
+        }
+        _ => Some(digits(rest)).filter(|id| !id.is_empty() && id.len() <= 18)?,
     };
-    let kind = match what {
-        "issues" => ReferenceKind::Issue,
-        "pull" | "pulls" | "merge_requests" => ReferenceKind::Pr,
-        _ => return None,
-    };
-    let id = digits(parts.next()?);
-    (!id.is_empty() && !owner.is_empty() && !repo.is_empty()).then_some((kind, Some(owner), Some(repo), id))
+    let end = address.len() - rest.len() + id.len();
+    Some(Thing { kind, place: Some(repository(place)?), id, url: Some(&address[..end]) })
 }
 
 /// The words git and people use: `This reverts commit <id>`, `cherry picked from commit <id>`.
 fn commit<'a>(bare: &'a str, previous: &str) -> Option<Thing<'a>> {
-    let id = bare.len() >= 7
-        && bare.len() <= 40
-        && bare.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    (id && matches!(previous, "commit")).then_some((ReferenceKind::Commit, None, None, bare))
+    (previous == "commit" && is_commit(bare)).then_some(Thing::here(ReferenceKind::Commit, bare))
+}
+
+/// An id of a commit, whole or not.
+fn is_commit(text: &str) -> bool {
+    (7..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn is_advisory(word: &str) -> bool {

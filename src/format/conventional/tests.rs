@@ -158,6 +158,20 @@ fn references() {
     );
     assert_eq!(
         found(
+            "fix: x\n\nCloses g/s/r#1, g/s/r!2 and https://dev.azure.com/o/p/_workitems/edit/3 (o/r@0123abc).\nhttps://git.example/o/r/commit/0123456789abcdef https://dev.azure.com/o/p/_git/r/pullrequest/4 https://github.com/advisories/GHSA-aaaa-bbbb-cccc https://github.com/o/r/issues/new a@b.example o/r@v1.2.3 o/r@0123abX"
+        ),
+        [
+            "body closes g/s/r issue 1",
+            "body closes g/s/r pr 2",
+            "body closes o/p work_item 3",
+            "body - o/r commit 0123abc",
+            "body - o/r commit 0123456789abcdef",
+            "body - o/p/_git/r pr 4",
+            "body - advisory GHSA-aaaa-bbbb-cccc",
+        ]
+    );
+    assert_eq!(
+        found(
             "revert: x\n\nThis reverts commit 1234567890abcdef. CVE-2024-12345 GHSA-aaaa-bbbb-cccc AB#7 !8 GH-9\n\n(cherry picked from commit abcdef1)"
         ),
         [

@@ -83,6 +83,40 @@ fn messages_are_parsed_one_per_line() {
     );
     assert_eq!(lines[0]["scopes"], serde_json::json!(["a", "b"]));
     assert_eq!((&lines[1]["ok"], &lines[1]["error"]["line"]), (&false.into(), &1.into()));
+    let keys =
+        |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&lines[0]), "ok type scopes description body breaking breaking_notes footers references");
+    assert_eq!(keys(&lines[0]["footers"][0]), "token separator value");
+    assert_eq!(keys(&lines[0]["references"][0]), "kind action owner repo id source");
+    assert_eq!(keys(&lines[1]["error"]), "code message line column");
+}
+
+#[test]
+fn messages_come_from_files_and_standard_input() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("one"), "feat: one\n").unwrap();
+    std::fs::write(here.path().join("two"), b"fix: caf\xe9\0docs: three\0").unwrap();
+    std::fs::write(here.path().join("none"), "").unwrap();
+    let told = |line: &str, stdin: &[u8]| -> Vec<String> {
+        let out = kyklos(here.path()).args("notes parse").args(line).run_with(stdin).expect(0).stdout();
+        let line = |line: &str| {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            value["description"].as_str().or(value["error"]["code"].as_str()).unwrap().to_owned()
+        };
+        out.lines().map(line).collect()
+    };
+    assert_eq!(told("one", b"feat: no"), ["one"]);
+    assert_eq!(
+        told("-z one two - none", b"fix: four\0fix: five"),
+        ["one", "caf\u{fffd}", "three", "four", "five"]
+    );
+    assert_eq!(told("none", b""), ["message-empty"]);
+    assert_eq!(told("", b"feat: x\0"), ["x\0"]);
+    assert!(told("-z", b"").is_empty());
+    let missing = kyklos(here.path()).args("notes parse one missing").run().expect(2);
+    assert!(missing.stderr().contains("missing") && missing.stdout().is_empty(), "{}", missing.show());
+    let json = kyklos(here.path()).args("notes parse one --format json").run().expect(0).json();
+    assert_eq!(json["data"][0]["type"], "feat");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::format::conventional::ReferenceKind;
 use crate::format::conventional::{Message, MessageError};
 use crate::model::{CommitId, Origin};
 use crate::notes::{self, Bump, Entry, ReleaseNotes, Status};
@@ -197,19 +196,6 @@ impl Line {
 
 impl Reference {
     fn of(reference: &notes::Reference, origin: Option<&Origin>) -> Self {
-        let url = || {
-            let origin = origin?;
-            let there = match (&reference.owner, &reference.repo) {
-                (Some(owner), Some(repo)) => origin.sibling(owner, repo),
-                _ => origin.clone(),
-            };
-            match reference.kind {
-                ReferenceKind::Issue | ReferenceKind::WorkItem => Some(there.issue(&reference.id)),
-                ReferenceKind::Pr => Some(there.pull_request(&reference.id)),
-                ReferenceKind::Commit => Some(there.commit(&reference.id)),
-                ReferenceKind::Advisory => None,
-            }
-        };
         Self {
             kind: reference.kind.as_str().to_owned(),
             action: reference.action.map(str::to_owned),
@@ -217,7 +203,7 @@ impl Reference {
             repo: reference.repo.clone(),
             id: reference.id.clone(),
             source: reference.source.as_str().to_owned(),
-            url: url(),
+            url: reference.page(origin),
         }
     }
 }
