@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(
             withdrawn,
             format!(
-                "<!-- kyklos-release withdrawn -->\n> **This release is withdrawn.** it \\*eats\\* data and \\<b\\>more\\</b\\>\n\n{body}"
+                "<!-- kyklos-release withdrawn -->\n> **This release is withdrawn.** it \\*eats\\* data and \\<b>more\\</b>\n\n{body}"
             )
         );
         assert_eq!(find(&withdrawn).map(|found| found.text), Some(body));

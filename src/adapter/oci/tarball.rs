@@ -79,11 +79,12 @@ pub(super) fn places(path: &Path, links: Links) -> Result<BTreeMap<String, Place
             return Err(invalid(format!("the entry `{}` is no regular file", path.escape_debug())));
         }
     }
-    for (alias, target) in aliases {
-        if let Some(place) = places.get(&target).cloned() {
-            places.insert(alias, place);
-        }
-    }
+    // A link to a link is none: which of them came first would decide.
+    let named: Vec<_> = aliases
+        .into_iter()
+        .filter_map(|(alias, target)| Some((alias, places.get(&target)?.clone())))
+        .collect();
+    places.extend(named);
     Ok(places)
 }
 

@@ -17,7 +17,6 @@ use super::{Described, Envelope};
 /// Every answer, sorted by name.
 pub const ALL: &[Described] = &[
     Described { name: "abort", schema: || schema_for!(Envelope<publish::Abort>) },
-    Described { name: "yank", schema: || schema_for!(Envelope<publish::Yank>) },
     Described { name: "archive", schema: || schema_for!(Envelope<files::Archive>) },
     Described { name: "build-info", schema: || schema_for!(Envelope<Vec<files::BuildInfo>>) },
     Described { name: "checksums-create", schema: || schema_for!(Envelope<Vec<files::Listed>>) },
@@ -47,4 +46,5 @@ pub const ALL: &[Described] = &[
     Described { name: "status", schema: || schema_for!(Envelope<publish::Status>) },
     Described { name: "trust-create", schema: || schema_for!(Envelope<verify::TrustRoot>) },
     Described { name: "verify", schema: || schema_for!(Envelope<verify::Verified>) },
+    Described { name: "yank", schema: || schema_for!(Envelope<publish::Yank>) },
 ];
