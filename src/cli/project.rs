@@ -24,6 +24,23 @@ pub(super) struct Project {
     pub(super) config: Config,
 }
 
+/// `release.yaml` for commands that need no repository: the one of `--config`, else the nearest one inside the work tree
+/// the command stands in, else the one beside it. What lies above a work tree is somebody else's.
+pub(super) fn nearby(context: &Context) -> Result<Option<Config>, CliError> {
+    let found = match &context.config {
+        Some(path) => Some(context.path(path)),
+        None => {
+            let ancestors: Vec<&Path> = context.directory.ancestors().collect();
+            let top = ancestors.iter().position(|directory| fs::exists(&directory.join(".git")));
+            let inside = ancestors.iter().take(top.unwrap_or(0) + 1);
+            inside.map(|directory| directory.join("release.yaml")).find(|path| fs::exists(path))
+        }
+    };
+    let Some(path) = found else { return Ok(None) };
+    let shown = path.strip_prefix(&context.directory).unwrap_or(&path).display().to_string();
+    Ok(Some(Config::load(&fs::read(&path, yaml::MAX_BYTES)?, &shown)?))
+}
+
 impl Project {
     /// Opens the repository the command stands in, and `release.yaml`: the one of `--config`, else the one found
     /// upwards to the top of the work tree, else the name of the repository.

@@ -24,6 +24,8 @@ use crate::port::{Manifest, Progress, Registry};
 pub struct Part<'a> {
     /// Where it is.
     pub source: &'a dyn Registry,
+    /// How a person calls it.
+    pub name: String,
     /// What in it is meant.
     pub meant: Meant,
 }
@@ -92,12 +94,12 @@ pub async fn compose(
 
 /// The entries a part gives.
 async fn entries(position: usize, part: &Part<'_>) -> Result<Vec<Entry>, ImageError> {
-    let Part { source, meant } = part;
+    let Part { source, name, meant } = part;
     let manifest = match meant {
         Meant::Digest(digest) => fetch(*source, digest).await?,
         Meant::Tag(tag) => {
             let found = source.tagged(tag, MANIFEST_LIMIT).await?;
-            found.ok_or_else(|| ImageError::NotFound { what: format!("the tag {tag}") })?
+            found.ok_or_else(|| ImageError::NotFound { what: format!("the tag {tag} of {name}") })?
         }
     };
     let invalid = |source: OciError| ImageError::Document { digest: manifest.digest, source };
@@ -172,6 +174,7 @@ pub async fn create(creation: &Creation<'_>) -> Result<Transferred, ImageError> 
     for (position, digest) in left {
         let job = Transfer {
             source: parts[*position].source,
+            from: parts[*position].name.clone(),
             meant: Meant::Digest(*digest),
             platform: None,
             expected: None,

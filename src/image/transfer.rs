@@ -47,6 +47,8 @@ pub struct Place<'a> {
 pub struct Transfer<'a> {
     /// Where the image is.
     pub source: &'a dyn Registry,
+    /// How a person calls it.
+    pub from: String,
     /// What in it is meant.
     pub meant: Meant,
     /// One platform of it only.
@@ -246,10 +248,12 @@ impl Transfer<'_> {
 
 /// The manifest that is meant; with a platform the one of that platform.
 async fn read_root(transfer: &Transfer<'_>) -> Result<Manifest, ImageError> {
-    let Transfer { source, meant, platform, .. } = transfer;
+    let Transfer { source, from, meant, platform, .. } = transfer;
     let (found, what) = match meant {
-        Meant::Tag(tag) => (source.tagged(tag, MANIFEST_LIMIT).await?, format!("the tag {tag}")),
-        Meant::Digest(digest) => (source.manifest(digest, MANIFEST_LIMIT).await?, digest.to_string()),
+        Meant::Tag(tag) => (source.tagged(tag, MANIFEST_LIMIT).await?, format!("the tag {tag} of {from}")),
+        Meant::Digest(digest) => {
+            (source.manifest(digest, MANIFEST_LIMIT).await?, format!("{digest} of {from}"))
+        }
     };
     let root = found.ok_or(ImageError::NotFound { what })?;
     let Some(platform) = platform else { return Ok(root) };

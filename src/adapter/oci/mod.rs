@@ -8,6 +8,7 @@ mod layout;
 mod listing;
 mod memory;
 mod place;
+mod rehearsal;
 mod tarball;
 
 pub use archive::Archive;
@@ -15,3 +16,4 @@ pub use docker_archive::import;
 pub use http::{Access, CredentialSources, Direction, Event, HttpRegistry, Traffic, Wire, WireSettings};
 pub use layout::Layout;
 pub use memory::Memory;
+pub use rehearsal::{Rehearsal, Rehearsed};

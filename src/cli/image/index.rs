@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Subcommand;
 
 use super::assemble::{Pair, pairs};
-use super::push::{destination_tags, finished, policy, tag};
+use super::push::{Declared, destination_tags, finished, policy, tag};
 use super::{CliError, Context, FORMATS, Reply, open, open_destination};
 use crate::image::{Attachments, Creation, Part, Wanted, compose, create};
 use crate::model::Target;
@@ -63,14 +63,23 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
 fn run_create(context: &Context, args: CreateArgs) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
     let tags = destination_tags(&args.destination, &args.tags);
+    let declared = Declared::of(context, &args.destination)?;
     let annotations: BTreeMap<String, String> = pairs(args.annotation);
     let done = context.block_on(async {
         let opened = args.images.iter().map(|target| open(context, target));
         let opened = opened.collect::<Result<Vec<_>, CliError>>()?;
-        let parts: Vec<Part<'_>> =
-            opened.iter().map(|one| Part { source: &*one.registry, meant: one.meant.clone() }).collect();
-        let composed = compose(&parts, &annotations, 8).await?;
-        let destination = open_destination(context, &args.destination, None)?;
+        let parts: Vec<Part<'_>> = opened
+            .iter()
+            .map(|one| Part {
+                source: &*one.registry,
+                name: one.target.to_string(),
+                meant: one.meant.clone(),
+            })
+            .collect();
+        let composed = compose(&parts, &annotations, context.jobs()).await?;
+        let near = opened.iter().find(|one| one.registry.repository().is_some());
+        let near = near.map(|one| &*one.registry);
+        let destination = open_destination(context, &args.destination, near)?;
         let done = create(&Creation {
             parts: &parts,
             composed: &composed,
@@ -80,7 +89,7 @@ fn run_create(context: &Context, args: CreateArgs) -> Result<Reply, CliError> {
                 tags: &tags,
                 policy: policy(args.immutable, args.rolling),
                 known_as: None,
-                rolling: &[],
+                rolling: &declared.rolling,
             },
             attachments: if args.referrers { Attachments::Taken } else { Attachments::Left },
             jobs: context.jobs(),

@@ -12,7 +12,8 @@ use clap::Subcommand;
 use super::context::Context;
 use super::error::CliError;
 use super::{Format, Reply};
-use crate::adapter::oci::{Access, Archive, Layout, import};
+use crate::adapter::fs::exists;
+use crate::adapter::oci::{Access, Archive, Layout, Memory, import};
 use crate::diag::Hint as _;
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::image::{ImageError, Meant};
@@ -186,6 +187,26 @@ fn open_destination(
         Target::File(_) | Target::Dir(_) => return Err(no_image(target)),
     };
     Ok(Destination { registry, archive })
+}
+
+/// Opens what a target names to see what putting an image there would come to. Nothing is made.
+fn look_at_destination(
+    context: &Context,
+    target: &Target,
+    source: Option<&dyn Registry>,
+) -> Result<Destination, CliError> {
+    let there = |inside: &Inside| exists(&context.path(&inside.path));
+    let registry: Box<dyn Registry> = match target {
+        Target::Layout(inside) if there(inside) => Box::new(Layout::open(context.path(&inside.path))?),
+        Target::LayoutTar(inside) if there(inside) => {
+            Box::new(Archive::open(context.path(&inside.path))?.registry().clone())
+        }
+        Target::Layout(_) | Target::LayoutTar(_) => Box::new(Memory::new()),
+        Target::File(_) | Target::Dir(_) | Target::DockerArchive(_) | Target::Registry(_) => {
+            return open_destination(context, target, source);
+        }
+    };
+    Ok(Destination { registry, archive: None })
 }
 
 /// A store that gets an image.

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::{CliError, Context, FORMATS, Reply, open, open_destination, plain};
+use super::{CliError, Context, FORMATS, Opened, Reply, look_at_destination, open, open_destination, plain};
+use crate::adapter::oci::Rehearsal;
+use crate::cli::project::nearby;
+use crate::config::Mirror;
 use crate::diag::{Diagnostic, Severity};
 use crate::image::{
-    Arrived, Attachments, GraphLimits, LOOK_AGAIN_AFTER, Mode, Move, Place, Remark, TagPolicy, TagState,
-    Transfer, Transferred, Wanted, transfer,
+    Arrived, Attachments, GraphLimits, ImageError, LOOK_AGAIN_AFTER, Mode, Move, Place, Remark, TagPolicy,
+    TagState, Transfer, Transferred, Wanted, transfer,
 };
-use crate::model::{Platform, Target, is_image_tag};
+use crate::model::{Platform, Reference, Target, is_image_tag};
 use crate::port::Progress as _;
 use crate::render::json::v1;
 
@@ -17,6 +20,9 @@ use crate::render::json::v1;
 /// Blobs are sent side by side, then the manifests that name them, then what is attached; tags come last, so that nothing
 /// is ever half there under a tag. What is there already is not sent again: a run that was ended goes on with the next
 /// one. Images are copied byte for byte and keep their digest.
+///
+/// When the destination is the repository that release.yaml declares, its mirrors get the image too, with what is attached
+/// to it: no tag moves anywhere before every required mirror has all of it.
 ///
 /// Tags obey their rules: a full version such as v1.2.3 is set once; latest, v1 and v1.2 stay where they are when a newer
 /// version has them or when the image is a prerelease.
@@ -48,6 +54,9 @@ pub(super) struct Args {
     /// All of the tags may move, also full versions
     #[arg(long)]
     rolling: bool,
+    /// Change nothing; print every request that would be sent, in order
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What the command is called: the words differ, the work does not.
@@ -108,36 +117,73 @@ pub(super) fn destination_tags(destination: &Target, more: &[String]) -> Vec<Str
 pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
     let tags = destination_tags(&args.destination, &args.tags);
+    let declared = Declared::of(context, &args.destination)?;
+    let rehearsal = args.dry_run.then(Rehearsal::default);
     let transferred = context.block_on(async {
-        let source = open(context, &args.source)?;
-        let destination = open_destination(context, &args.destination, Some(&*source.registry))?;
+        let Opened { mut registry, meant, .. } = open(context, &args.source)?;
+        if let Some(rehearsal) = &rehearsal {
+            registry = Box::new(rehearsal.of(registry, &args.source.to_string()));
+        }
+        let targets = std::iter::once((args.destination.clone(), Mode::Required)).chain(declared.mirrors());
+        let mut stores = Vec::new();
+        for (target, mode) in targets {
+            let mut store = match &rehearsal {
+                None => open_destination(context, &target, Some(&*registry))?,
+                Some(_) => look_at_destination(context, &target, Some(&*registry))?,
+            };
+            if let Some(rehearsal) = &rehearsal {
+                store.registry = Box::new(rehearsal.of(store.registry, &target.to_string()));
+            }
+            stores.push((target.to_string(), store, mode));
+        }
+        let places = stores.iter().map(|(name, store, mode)| Place {
+            name: name.clone(),
+            registry: &*store.registry,
+            mode: *mode,
+        });
+        let together = stores.len() > 1;
         let job = Transfer {
-            source: &*source.registry,
-            meant: source.meant.clone(),
+            source: &*registry,
+            from: args.source.to_string(),
+            meant,
             platform: args.platform.clone(),
             expected: args.destination.digest(),
-            places: vec![Place {
-                name: args.destination.to_string(),
-                registry: &*destination.registry,
-                mode: Mode::Required,
-            }],
+            places: places.collect(),
             wanted: Wanted {
                 tags: &tags,
                 policy: policy(args.immutable, args.rolling),
                 known_as: args.source.tag(),
-                rolling: &[],
+                rolling: &declared.rolling,
             },
-            attachments: if args.referrers { Attachments::Taken } else { Attachments::Left },
+            attachments: if args.referrers || together { Attachments::Taken } else { Attachments::Left },
             jobs: context.jobs(),
             look_again_after: LOOK_AGAIN_AFTER,
             limits: GraphLimits::default(),
             progress: &context.printer,
         };
         let transferred = transfer(&job).await?;
-        destination.finish().await?;
+        if rehearsal.is_none() {
+            for (_, store, _) in &stores {
+                store.finish().await?;
+            }
+        }
         Ok(transferred)
     })?;
-    finished(context, &args.destination, verb.done(), verb.schema(), &transferred)
+    match rehearsal {
+        None => finished(context, &args.destination, verb.done(), verb.schema(), &transferred),
+        Some(rehearsal) => planned(args, verb, &transferred, rehearsal.requests()),
+    }
+}
+
+/// The answer of a dry run: every request in the order in which it would be sent.
+fn planned(args: &Args, verb: Verb, transferred: &Transferred, plan: Vec<String>) -> Result<Reply, CliError> {
+    let sent = plan.iter().filter(|request| request.contains(" /v2/")).count() as u64;
+    let text: String = plan.iter().map(|request| format!("{}\n", plain(request))).collect();
+    let mut wire = v1::transfer::Transferred::new(args.destination.to_string(), transferred, sent);
+    wire.plan = Some(plan);
+    let mut reply = Reply::done(verb.schema(), &wire, text)?;
+    reply.diagnostics = diagnostics(transferred);
+    Ok(reply)
 }
 
 /// The answer for an image that has arrived.
@@ -151,17 +197,67 @@ pub(super) fn finished(
     context.printer.finished(done, &format!("{} to {destination}", transferred.digest));
     let wire = v1::transfer::Transferred::new(destination.to_string(), transferred, context.requests());
     let mut reply = Reply::done(schema, &wire, text(transferred))?;
-    reply.diagnostics = transferred.remarks.iter().map(remark).collect();
-    for place in &transferred.places {
-        for kept in place.moves.iter().filter(|one| one.state == TagState::Kept) {
-            let message = format!("{}: {}", place.name, kept_because(kept));
-            reply.diagnostics.push(Diagnostic::new(Severity::Warning, "image-tag-kept", message));
-        }
-    }
+    reply.diagnostics = diagnostics(transferred);
     for diagnostic in &reply.diagnostics {
         context.printer.warn(&plain(&diagnostic.message));
     }
     Ok(reply)
+}
+
+/// What a person should know although the image has arrived.
+fn diagnostics(transferred: &Transferred) -> Vec<Diagnostic> {
+    let mut found: Vec<Diagnostic> = transferred.remarks.iter().map(remark).collect();
+    for place in &transferred.places {
+        for kept in place.moves.iter().filter(|one| one.state == TagState::Kept) {
+            let message = format!("{}: {}", place.name, kept_because(kept));
+            found.push(Diagnostic::new(Severity::Warning, "image-tag-kept", message));
+        }
+        if let Some(failure) = &place.failure {
+            let message = format!("the mirror {} does not have the image: {}", place.name, told(failure));
+            found.push(Diagnostic::new(Severity::Warning, "image-mirror-degraded", message));
+        }
+    }
+    found
+}
+
+/// An error with its causes, in one line.
+fn told(error: &ImageError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        text.push_str(&format!(": {next}"));
+        cause = next.source();
+    }
+    text
+}
+
+/// What `release.yaml` says about the repository an image goes to.
+#[derive(Default)]
+pub(super) struct Declared {
+    mirrors: Vec<Mirror>,
+    /// The rolling names.
+    pub(super) rolling: Vec<String>,
+}
+
+impl Declared {
+    /// Nothing, unless the destination is the repository that is declared there.
+    pub(super) fn of(context: &Context, destination: &Target) -> Result<Self, CliError> {
+        let Target::Registry(reference) = destination else { return Ok(Self::default()) };
+        match nearby(context)? {
+            Some(config) if config.image.repository == reference.repository => {
+                Ok(Self { mirrors: config.image.mirrors, rolling: config.image.rolling.unwrap_or_default() })
+            }
+            _ => Ok(Self::default()),
+        }
+    }
+
+    fn mirrors(&self) -> impl Iterator<Item = (Target, Mode)> {
+        self.mirrors.iter().map(|mirror| {
+            let repository = mirror.repository.clone();
+            let mode = if mirror.required { Mode::Required } else { Mode::BestEffort };
+            (Target::Registry(Reference { repository, tag: None, digest: None }), mode)
+        })
+    }
 }
 
 fn kept_because(kept: &Move) -> String {
@@ -194,7 +290,7 @@ fn text(transferred: &Transferred) -> String {
         let Arrived { name, moves, uploaded, mounted, skipped, manifests, attached, failure, .. } = place;
         let _ = writeln!(out, "{}", plain(name));
         if let Some(failure) = failure {
-            let _ = writeln!(out, "  failed     {}", plain(&failure.to_string()));
+            let _ = writeln!(out, "  failed     {}", plain(&told(failure)));
             continue;
         }
         for change in moves {

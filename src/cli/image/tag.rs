@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::push::{policy, tag};
+use super::push::{Declared, policy, tag};
 use super::{CliError, Context, FORMATS, Reply, open};
 use crate::image::{TagState, Wanted, move_tags};
 use crate::model::Target;
@@ -30,8 +30,9 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
+    let declared = Declared::of(context, &args.target)?;
     let policy = policy(args.immutable, args.rolling);
-    let wanted = Wanted { tags: &args.tags, policy, known_as: args.target.tag(), rolling: &[] };
+    let wanted = Wanted { tags: &args.tags, policy, known_as: args.target.tag(), rolling: &declared.rolling };
     let (digest, moves) = context.block_on(async {
         let opened = open(context, &args.target)?;
         let manifest = opened.manifest().await?;

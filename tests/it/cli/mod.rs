@@ -20,3 +20,4 @@ mod relations;
 mod sbom;
 mod signatures;
 mod transfer;
+mod transfer_http;

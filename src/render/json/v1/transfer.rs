@@ -32,6 +32,61 @@ pub struct Transferred {
     pub attached: Vec<String>,
     /// Requests to registries, all of them; stores on disk need none.
     pub requests: u64,
+    /// Whether every place has the image: `complete`, or `degraded` when a mirror that need not have it has not.
+    pub verdict: Verdict,
+    /// The mirrors, in the order of `release.yaml`.
+    pub mirrors: Vec<Mirror>,
+    /// Every request that would be sent, in order; only in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Vec<String>>,
+}
+
+/// Whether every place has the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every place has it.
+    Complete,
+    /// A mirror that need not have it has not.
+    Degraded,
+}
+
+/// What came of one mirror.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Mirror {
+    /// The repository.
+    pub repository: String,
+    /// Whether it must have the image.
+    pub required: bool,
+    /// Whether it has the image.
+    pub verdict: Verdict,
+    /// The tags that point to it there now.
+    pub tags: Vec<String>,
+    /// Digests of blobs that were sent.
+    pub uploaded: Vec<String>,
+    /// Digests of blobs that the host linked from another repository.
+    pub mounted: Vec<String>,
+    /// Digests of blobs that were there.
+    pub skipped: Vec<String>,
+    /// Why it has not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl From<&image::Arrived> for Mirror {
+    fn from(one: &image::Arrived) -> Self {
+        let of = |digests: &[Digest]| digests.iter().map(ToString::to_string).collect();
+        Self {
+            repository: one.name.clone(),
+            required: one.mode == image::Mode::Required,
+            verdict: if one.failure.is_some() { Verdict::Degraded } else { Verdict::Complete },
+            tags: one.tags().map(ToOwned::to_owned).collect(),
+            uploaded: of(&one.uploaded),
+            mounted: of(&one.mounted),
+            skipped: of(&one.skipped),
+            error: one.failure.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl Transferred {
@@ -54,6 +109,13 @@ impl Transferred {
             manifests: of(|one| &one.manifests),
             attached: of(|one| &one.attached),
             requests,
+            verdict: if places.iter().any(|one| one.failure.is_some()) {
+                Verdict::Degraded
+            } else {
+                Verdict::Complete
+            },
+            mirrors: places.iter().skip(1).map(Mirror::from).collect(),
+            plan: None,
         }
     }
 }

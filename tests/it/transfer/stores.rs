@@ -1,82 +1,24 @@
-//! Images from one store to others: what arrives, in which order, and what is left when a run ends anywhere.
-
-use std::future::Future;
+//! What arrives, in which order, and what is left when a run ends anywhere.
 
 use kyklos_release::adapter::oci::{Archive, Layout, Memory, import};
 use kyklos_release::diag::{Hint as _, Kind};
 use kyklos_release::format::oci::{MANIFEST_LIMIT, media_type};
 use kyklos_release::image::{
-    Arrived, Attachments, GraphLimits, ImageError, Meant, Mode, Place, Remark, TagPolicy, Transfer,
-    Transferred, Wanted, transfer,
+    Attachments, GraphLimits, ImageError, Mode, Place, Remark, TagPolicy, Transfer, Transferred, Wanted,
+    transfer,
 };
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Progress, Registry, RegistryError};
+use kyklos_release::port::{Content, Registry, RegistryError};
+
+use super::{has_all, job, states, tags, wait};
 
 use crate::support::sample::{Sample, descriptor};
 use crate::support::spectator::{Spectator, Trouble, whole};
-
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
-}
-
-/// Hears nothing.
-pub(crate) struct Silent;
-
-impl Progress for Silent {
-    fn working(&self, _on: &str) {}
-    fn finished(&self, _verb: &str, _what: &str) {}
-    fn warn(&self, _message: &str) {}
-    fn stop_requested(&self) -> bool {
-        false
-    }
-}
-
-pub(crate) fn tags(text: &str) -> Vec<String> {
-    text.split_whitespace().map(ToOwned::to_owned).collect()
-}
-
-/// A transfer of what a tag points to, to one place, without attachments.
-pub(crate) fn job<'a>(
-    source: &'a dyn Registry,
-    tag: &str,
-    to: &'a dyn Registry,
-    tags: &'a [String],
-) -> Transfer<'a> {
-    Transfer {
-        source,
-        meant: Meant::Tag(tag.to_owned()),
-        platform: None,
-        expected: None,
-        places: vec![Place { name: "there".to_owned(), registry: to, mode: Mode::Required }],
-        wanted: Wanted { tags, ..Wanted::default() },
-        attachments: Attachments::Left,
-        jobs: 4,
-        look_again_after: u64::MAX,
-        limits: GraphLimits::default(),
-        progress: &Silent,
-    }
-}
 
 async fn stored(sample: &Sample, tags: &str) -> Memory {
     let memory = Memory::new();
     sample.put(&memory, tags).await;
     memory
-}
-
-/// Panics unless everything of a sample is in a registry, byte for byte.
-pub(crate) async fn has_all(registry: &dyn Registry, sample: &Sample) {
-    for blob in &sample.blobs {
-        assert!(registry.has_blob(&Digest::of(blob)).await.unwrap(), "{}", String::from_utf8_lossy(blob));
-    }
-    for manifest in &sample.manifests {
-        let found = registry.manifest(&manifest.digest, MANIFEST_LIMIT).await.unwrap();
-        assert_eq!(found.as_ref(), Some(manifest));
-    }
-}
-
-fn states(one: &Arrived) -> String {
-    let shown = one.moves.iter().map(|change| format!("{} {:?}", change.tag, change.state));
-    shown.collect::<Vec<_>>().join(", ")
 }
 
 #[test]

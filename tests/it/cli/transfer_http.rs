@@ -1,0 +1,138 @@
+//! `image push`, `image copy`, `image tag` to registries, as a person types it.
+
+use std::path::Path;
+
+use crate::support::command::{Run, kyklos};
+use crate::support::registry::{Fault, Options, TestRegistry};
+
+fn assemble(here: &Path) {
+    std::fs::write(here.join("app"), "one").unwrap();
+    let _ = kyklos(here)
+        .args("image assemble --binary linux/amd64=app --binary linux/arm64=app -o oci:a:v1.0.0")
+        .run()
+        .expect(0);
+}
+
+fn run(here: &Path, line: &str) -> Run {
+    kyklos(here).args(line).args("--format json").run()
+}
+
+#[test]
+fn pushes_copies_and_tags_in_the_fewest_requests() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    let host = TestRegistry::start(Options::default());
+    let to = |name: &str| format!("{}/{name}", host.host());
+    let push = format!("image push oci:a:v1.0.0 {}", to("app:v1.0.0"));
+    let first = run(here.path(), &push).expect(0).json();
+    let data = &first["data"];
+    assert_eq!((&data["requests"], data["uploaded"].as_array().unwrap().len()), (&10.into(), 3));
+    let again = run(here.path(), &push).expect(0).json();
+    assert_eq!((&again["data"]["requests"], &again["data"]["digest"]), (&1.into(), &data["digest"]));
+    let line = format!("image copy {} {}", to("app:v1.0.0"), to("copy:v1.0.0"));
+    let copy = run(here.path(), &line).expect(0).json();
+    assert_eq!(
+        (&copy["data"]["requests"], copy["data"]["mounted"].as_array().unwrap().len()),
+        (&10.into(), 3)
+    );
+    assert_eq!(copy["data"]["digest"], data["digest"]);
+    let line = format!("image tag {} edge", to("app:v1.0.0"));
+    host.forget();
+    let _ = run(here.path(), &line).expect(0);
+    assert_eq!(host.log().len(), 2);
+    let back = run(here.path(), &format!("image copy {} oci:back:v1.0.0", to("app:edge"))).expect(0).json();
+    assert_eq!(back["data"]["digest"], data["digest"]);
+    let index = |name: &str| std::fs::read(here.path().join(name).join("index.json")).unwrap();
+    assert_eq!(index("a"), index("back"));
+}
+
+#[test]
+fn a_dry_run_prints_what_a_run_sends() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    let host = TestRegistry::start(Options::default());
+    let line = format!("image push oci:a:v1.0.0 {}/app:v1.0.0", host.host());
+    let plan = run(here.path(), &format!("{line} --dry-run")).expect(0).json();
+    let plan: Vec<String> =
+        plan["data"]["plan"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
+    assert_eq!(host.stored("app").manifests.len() + host.stored("app").blobs.len(), 0);
+    host.forget();
+    let sent = run(here.path(), &line).expect(0).json();
+    assert_eq!(sent["data"]["requests"], plan.len());
+    let methods = |line: &String| line.split(' ').next().unwrap().to_owned();
+    let mut planned: Vec<String> = plan.iter().map(methods).collect();
+    let mut logged: Vec<String> = host.log().iter().map(|one| one.method.clone()).collect();
+    planned.sort();
+    logged.sort();
+    assert_eq!(planned, logged);
+    let text = kyklos(here.path()).args("image copy oci:a:v1.0.0 oci:b:v1.0.0 --dry-run").run().expect(0);
+    assert!(text.stdout().ends_with("PUT oci:b:v1.0.0/manifests/v1.0.0\n"), "{}", text.show());
+    assert!(!here.path().join("b").exists());
+}
+
+/// A repository with mirrors.
+fn declared(here: &Path, main: &TestRegistry, mirror: &TestRegistry, mode: &str) {
+    let text = format!(
+        "name: app\nimage:\n  repository: {}/app\n  mirrors:\n    - {{repository: {}/mirror, mode: {mode}}}\n",
+        main.host(),
+        mirror.host()
+    );
+    std::fs::write(here.join("release.yaml"), text).unwrap();
+}
+
+#[test]
+fn mirrors_of_the_declared_repository_are_one_unit_with_it() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    let (main, mirror) = (TestRegistry::start(Options::default()), TestRegistry::start(Options::default()));
+    let push = format!("image push oci:a:v1.0.0 {}/app:v1.0.0 --tag latest", main.host());
+    declared(here.path(), &main, &mirror, "required");
+    mirror.fail("POST", "", 1000, Fault::Answer(403, "", r#"{"errors":[{"code":"DENIED"}]}"#));
+    let refused = run(here.path(), &push).expect(4).json();
+    assert_eq!(refused["diagnostics"][0]["code"], "registry-denied");
+    assert!(main.stored("app").tags.is_empty(), "no tag moves anywhere");
+
+    declared(here.path(), &main, &mirror, "best-effort");
+    let degraded = run(here.path(), &push).expect(0).json();
+    assert_eq!((&degraded["ok"], &degraded["data"]["verdict"]), (&true.into(), &"degraded".into()));
+    assert_eq!(degraded["diagnostics"][0]["code"], "image-mirror-degraded");
+    assert_eq!(main.stored("app").tags.len(), 2);
+    assert!(mirror.stored("mirror").tags.is_empty());
+
+    let mirror = TestRegistry::start(Options::default());
+    declared(here.path(), &main, &mirror, "required");
+    let complete = run(here.path(), &push).expect(0).json();
+    assert_eq!(complete["data"]["verdict"], "complete");
+    assert_eq!(complete["data"]["mirrors"][0]["tags"], serde_json::json!(["v1.0.0", "latest"]));
+    assert_eq!(mirror.stored("mirror").tags, main.stored("app").tags);
+    // Somewhere else there is no mirror.
+    let other = format!("image push oci:a:v1.0.0 {}/other:v1.0.0", main.host());
+    assert_eq!(run(here.path(), &other).expect(0).json()["data"]["mirrors"], serde_json::json!([]));
+}
+
+#[test]
+fn errors_say_where_and_what_to_do() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    let host = TestRegistry::start(Options::default());
+    let show = |line: &str| {
+        let run = kyklos(here.path()).args(line).run();
+        run.show().replace(&host.host(), "HOST")
+    };
+    let line = format!("image copy {0}/nothing:v1 {0}/app:v1", host.host());
+    insta::assert_snapshot!(show(&line), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error[image-not-found]: the tag v1 of HOST/nothing:v1 is not in the registry
+    ");
+    let line = format!("image push oci:a:v1.0.0 {}/app:v1.0.0 --offline", host.host());
+    insta::assert_snapshot!(show(&line), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error[registry-offline]: 127.0.0.1 cannot be reached without the network
+    help: leave --offline out, or name an image layout: oci:DIR
+    ");
+    assert!(host.stored("app").blobs.is_empty());
+}

@@ -1,0 +1,215 @@
+//! How many requests a registry gets, which, and in which order.
+
+use kyklos_release::adapter::oci::Memory;
+use kyklos_release::image::{Transferred, Wanted, move_tags, transfer};
+use kyklos_release::port::Registry as _;
+
+use super::{has_all, job, states, tags, wait, with_attached};
+use crate::support::registry::{Auth, Options, TestRegistry, wire};
+use crate::support::sample::Sample;
+
+/// A number that stands for the step a route belongs to.
+fn step(route: &str) -> &'static str {
+    let (method, path) = route.split_once(' ').unwrap();
+    let tail = path.splitn(4, '/').nth(3).unwrap_or_default();
+    match method {
+        "POST" if tail.contains("mount=") => "mount",
+        "PUT" if tail.starts_with("blobs/uploads/") => "upload",
+        "PUT" if tail.contains("?tag=") => "put with tags",
+        "PUT" if tail.starts_with("manifests/sha256-") => "put list",
+        "PUT" if tail.starts_with("manifests/sha256:") => "put",
+        "PUT" => "put tag",
+        "HEAD" if tail.starts_with("manifests/sha256:") => "head",
+        "HEAD" if tail.starts_with("manifests/") => "head tag",
+        "HEAD" => "head blob",
+        "GET" if tail.starts_with("manifests/sha256-") => "get list",
+        "GET" if tail.starts_with("manifests/sha256:") => "get",
+        "GET" if tail.starts_with("manifests/") => "get tag",
+        "GET" if tail.starts_with("tags/list") => "tags",
+        "GET" if tail.starts_with("referrers/") => "referrers",
+        "GET" if tail.starts_with("blobs/") => "get blob",
+        _ => "other",
+    }
+}
+
+/// The steps of a log, equal ones in a row counted: `head tag, 3 mount, put`.
+fn steps(host: &TestRegistry) -> String {
+    let mut found: Vec<(&str, usize)> = Vec::new();
+    for route in host.routes() {
+        let step = step(&route);
+        match found.last_mut() {
+            Some((last, count)) if *last == step => *count += 1,
+            _ => found.push((step, 1)),
+        }
+    }
+    let shown = found.iter().map(|(step, count)| match count {
+        1 => (*step).to_owned(),
+        count => format!("{count} {step}"),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+async fn local(sample: &Sample) -> Memory {
+    let memory = Memory::new();
+    sample.put(&memory, "x").await;
+    memory
+}
+
+async fn push(host: &TestRegistry, sample: &Sample, wanted: &str) -> Transferred {
+    let (source, to, wanted) = (local(sample).await, host.open("a"), tags(wanted));
+    transfer(&job(&source, "x", &to, &wanted)).await.unwrap()
+}
+
+#[test]
+fn push_and_push_again() {
+    let host = TestRegistry::start(Options::default());
+    let sample = Sample::new("app");
+    wait(async {
+        let done = push(&host, &sample, "v1.0.0").await;
+        let routes = host.routes();
+        assert_eq!(routes.len(), 10, "{routes:#?}");
+        assert_eq!(step(&routes[0]), "head tag");
+        assert!(routes[1..7].iter().all(|route| ["mount", "upload"].contains(&step(route))), "{routes:#?}");
+        assert_eq!(
+            routes[7..].iter().map(|route| step(route)).collect::<Vec<_>>(),
+            ["put", "put", "put tag"]
+        );
+        assert_eq!((done.places[0].uploaded.len(), done.places[0].manifests.len()), (3, 3));
+        has_all(&host.open("a"), &sample).await;
+
+        host.forget();
+        let done = push(&host, &sample, "v1.0.0").await;
+        assert_eq!(steps(&host), "head tag");
+        assert_eq!(states(&done.places[0]), "v1.0.0 Unchanged");
+        assert_eq!(done.places[0].skipped.len(), 3);
+
+        // Another tag: everything is there, and one request each tells so.
+        host.forget();
+        let done = push(&host, &sample, "edge").await;
+        assert_eq!(steps(&host), "head tag, 3 mount, 2 put, put tag");
+        assert_eq!((done.places[0].uploaded.len(), done.places[0].skipped.len()), (0, 3));
+    });
+}
+
+#[test]
+fn push_to_a_host_that_links_nothing() {
+    let host = TestRegistry::start(Options { mounts: false, ..Options::default() });
+    let sample = Sample::new("app");
+    wait(async {
+        push(&host, &sample, "v1.0.0").await;
+        assert_eq!(host.log().len(), 10, "{:#?}", host.routes());
+        host.forget();
+        push(&host, &sample, "v1.0.0").await;
+        assert_eq!(steps(&host), "head tag");
+    });
+}
+
+#[test]
+fn copy_within_a_registry() {
+    let host = TestRegistry::start(Options::default());
+    let sample = Sample::new("app");
+    wait(async {
+        sample.put(&host.open("staging"), "x").await;
+        let shared = wire(None);
+        let (source, to) = (host.open_on(&shared, "staging"), host.open_on(&shared, "a"));
+        let wanted = tags("v1.0.0");
+        host.forget();
+        let done = transfer(&job(&source, "x", &to, &wanted)).await.unwrap();
+        let routes = host.routes();
+        assert_eq!(routes.len(), 10, "{routes:#?}");
+        let mut first: Vec<&str> = routes[..2].iter().map(|route| step(route)).collect();
+        first.sort_unstable();
+        assert_eq!(first, ["get tag", "head tag"]);
+        let rest: Vec<&str> = routes[2..].iter().map(|route| step(route)).collect();
+        assert_eq!(rest, ["get", "get", "mount", "mount", "mount", "put", "put", "put tag"]);
+        assert_eq!(done.places[0].mounted.len(), 3);
+        has_all(&to, &sample).await;
+        // Again: one look at each side.
+        host.forget();
+        transfer(&job(&source, "x", &to, &wanted)).await.unwrap();
+        assert_eq!(host.log().len(), 2);
+    });
+}
+
+#[test]
+fn copy_within_a_registry_with_what_is_attached() {
+    for (referrers, most) in [(true, 32), (false, 40)] {
+        let host = TestRegistry::start(Options { referrers, ..Options::default() });
+        let mut sample = Sample::new("app");
+        for subject in [sample.digest(), sample.platforms[0], sample.platforms[1]] {
+            sample.attach(&subject, "application/vnd.example.sbom");
+        }
+        wait(async {
+            sample.put(&host.open("staging"), "x").await;
+            let shared = wire(None);
+            let (source, to) = (host.open_on(&shared, "staging"), host.open_on(&shared, "a"));
+            let wanted = tags("v1.0.0");
+            host.forget();
+            let done = transfer(&with_attached(job(&source, "x", &to, &wanted))).await.unwrap();
+            let (count, routes) = (host.log().len(), host.routes());
+            assert!(count < most, "{count}: {routes:#?}");
+            assert_eq!(done.places[0].attached.len(), 3);
+            has_all(&to, &sample).await;
+            assert_eq!(to.referrers(&sample.digest(), None).await.unwrap().len(), 1);
+        });
+    }
+}
+
+#[test]
+fn retag() {
+    let host = TestRegistry::start(Options::default());
+    let sample = Sample::new("app");
+    wait(async {
+        sample.put(&host.open("a"), "x").await;
+        for (wanted, expected) in [
+            ("edge", "get tag, put tag"),
+            ("v1.0.0", "get tag, head tag, put tag"),
+            ("latest", "get tag, tags, head tag, put tag"),
+            ("v1.1.0 v1.1 v1 latest", "get tag, tags, put with tags, put tag, 3 put tag"),
+        ] {
+            host.forget();
+            let to = host.open("a");
+            let manifest = to.tagged("x", 1 << 20).await.unwrap().unwrap();
+            let wanted = tags(wanted);
+            move_tags(&to, &manifest, &Wanted { tags: &wanted, ..Wanted::default() }).await.unwrap();
+            assert_eq!(steps(&host), expected.replace("put tag, 3 put tag", "4 put tag"));
+        }
+    });
+}
+
+#[test]
+fn the_tags_of_a_release() {
+    let sample = Sample::new("app");
+    for (many_tags, expected) in
+        [(true, "get tag, tags, put with tags"), (false, "get tag, tags, put with tags, 4 put tag")]
+    {
+        let host = TestRegistry::start(Options { many_tags, ..Options::default() });
+        wait(async {
+            sample.put(&host.open("a"), "x").await;
+            host.forget();
+            let to = host.open("a");
+            let manifest = to.tagged("x", 1 << 20).await.unwrap().unwrap();
+            let wanted = tags("v1.1.0 v1.1 v1 latest");
+            move_tags(&to, &manifest, &Wanted { tags: &wanted, ..Wanted::default() }).await.unwrap();
+            assert_eq!(steps(&host), expected);
+            // A host that is known to take one tag at a time is not asked again.
+            host.forget();
+            let wanted = tags("v1.2.0 v1.2 v1 latest");
+            move_tags(&to, &manifest, &Wanted { tags: &wanted, ..Wanted::default() }).await.unwrap();
+            assert_eq!(steps(&host), if many_tags { "tags, put with tags" } else { "tags, 4 put tag" });
+        });
+    }
+}
+
+#[test]
+fn a_token_costs_two() {
+    let host = TestRegistry::start(Options { auth: Auth::Bearer(None), ..Options::default() });
+    let sample = Sample::new("app");
+    wait(async {
+        push(&host, &sample, "v1.0.0").await;
+        let routes = host.routes();
+        assert_eq!(routes.len(), 12, "{routes:#?}");
+        assert_eq!(routes.iter().filter(|route| route.contains("token")).count(), 1);
+        assert_eq!(host.log().iter().filter(|one| one.status == 401).count(), 1);
+    });
+}
