@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod canonical;
 pub mod cargo_lock;
 pub mod challenge;
+pub mod changelog;
 pub mod checksums;
 pub mod cliff;
 pub mod conventional;

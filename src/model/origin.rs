@@ -107,6 +107,25 @@ impl Origin {
         }
     }
 
+    /// The page of a release; `None` where the forge has none.
+    pub fn release(&self, tag: &str) -> Option<String> {
+        match self.pages() {
+            Pages::GitHub | Pages::Gitea => Some(format!("{}/releases/tag/{}", self.web(), segment(tag))),
+            Pages::GitLab => Some(format!("{}/-/releases/{}", self.web(), segment(tag))),
+            Pages::Azure => None,
+        }
+    }
+
+    /// The address of a file of a release; `None` where the forge has none.
+    pub fn asset(&self, tag: &str, name: &str) -> Option<String> {
+        let (tag, name) = (segment(tag), segment(name));
+        match self.pages() {
+            Pages::GitHub | Pages::Gitea => Some(format!("{}/releases/download/{tag}/{name}", self.web())),
+            Pages::GitLab => Some(format!("{}/-/releases/{tag}/downloads/{name}", self.web())),
+            Pages::Azure => None,
+        }
+    }
+
     /// The page that compares two tags.
     pub fn compare(&self, from: &str, to: &str) -> String {
         match self.pages() {
@@ -115,6 +134,11 @@ impl Origin {
             Pages::Azure => format!("{}/branchCompare?baseVersion=GT{from}&targetVersion=GT{to}", self.web()),
         }
     }
+}
+
+/// A tag or a file name as one segment of a path.
+fn segment(text: &str) -> String {
+    text.replace('/', "%2F").replace('+', "%2B")
 }
 
 impl fmt::Display for Origin {

@@ -107,6 +107,12 @@ pub struct Reference {
     pub url: Option<String>,
 }
 
+/// The page of an advisory: `CVE-…` or `GHSA-…`.
+pub(super) fn advisory_page(id: &str) -> String {
+    let start = if id.starts_with("CVE-") { "www.cve.org/CVERecord?id=" } else { "github.com/advisories/" };
+    format!("https://{start}{id}")
+}
+
 impl Reference {
     fn of(reference: &conventional::Reference<'_>) -> Self {
         Self {
@@ -140,12 +146,7 @@ impl Reference {
             return self.url.clone();
         }
         if self.kind == ReferenceKind::Advisory {
-            let start = if self.id.starts_with("CVE-") {
-                "www.cve.org/CVERecord?id="
-            } else {
-                "github.com/advisories/"
-            };
-            return Some(format!("https://{start}{}", self.id));
+            return Some(advisory_page(&self.id));
         }
         let origin = origin?;
         let there = match (&self.owner, &self.repo) {

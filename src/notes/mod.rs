@@ -4,10 +4,15 @@
 //! ancestry decides, dates never do.
 
 mod bump;
+mod edit;
 mod entry;
+mod fault;
+mod fit;
+mod helpers;
 mod history;
 pub mod import;
 pub mod lint;
+mod merge;
 mod overrides;
 mod ownership;
 mod people;
@@ -19,16 +24,21 @@ pub mod signature;
 mod template;
 mod tracker;
 mod version;
+mod view;
 
 pub use bump::{Bump, BumpTable};
+pub use edit::{EditError, Edited, Insert, edit};
 pub use entry::{Entry, Place, Reference, Section, Status};
+pub use fault::RenderError;
+pub use fit::{BODY, Fitted, Step};
 pub use history::{History, Share, Since, Wanted};
+pub use merge::Ours;
 pub use overrides::{CHANGES, MAX_OVERRIDE, OverrideError, Overrides};
 pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
 pub use relation::SameChange;
 pub use release::{Older, Recipe, ReleaseNotes, Squash, first_commits, release};
-pub use render::{Document, Preset, RenderError, Shape, Writer, manual};
+pub use render::{Blank, Document, Extent, FRAGMENTS, Preset, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;
 pub use tracker::Tracker;

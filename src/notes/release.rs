@@ -59,6 +59,17 @@ impl ReleaseNotes {
         let to = self.tag.as_ref().map_or("HEAD", |tag| tag.as_str());
         Some(origin?.compare(self.previous.as_ref()?.as_str(), to))
     }
+
+    /// The page of the release.
+    pub fn page(&self, origin: Option<&Origin>) -> Option<String> {
+        origin?.release(self.tag.as_ref()?.as_str())
+    }
+
+    /// The address of its whole changelog among its files.
+    pub fn changelog_page(&self, origin: Option<&Origin>) -> Option<String> {
+        let tag = self.tag.as_ref()?;
+        origin?.asset(tag.as_str(), &format!("CHANGELOG-{}.md", tag.file_part()))
+    }
 }
 
 /// What becomes of the bullets in the body of a squashed commit.

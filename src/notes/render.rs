@@ -1,18 +1,20 @@
 //! Notes as Markdown, through templates. What comes from commits is escaped: it can neither bring markup, nor call
 //! people, nor close issues.
 
-use handlebars::{Handlebars, RenderErrorReason};
+use std::collections::BTreeMap;
+
+use handlebars::Handlebars;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::entry::{Entry, Reference, Section, Status};
-use super::people::Contributor;
+use super::entry::Section;
+use super::fault::{RenderError, Source, start};
+use super::fit::{Fitted, fit};
 use super::release::ReleaseNotes;
-use super::template;
-use crate::diag::{Hint, Kind, Span};
-use crate::format::conventional::ReferenceKind;
+use super::template::{self, BUILT_IN};
+use super::view::{Face, LeftOut, Setting, View, sample};
 use crate::format::yaml::did_you_mean;
-use crate::model::Origin;
+use crate::model::{AssetName, Digest, Origin};
 
 /// How a changelog looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -26,8 +28,8 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// The name of its template.
-    pub fn template(self) -> &'static str {
+    /// The name of its template, and of the partials that are its own.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Kyklos => "kyklos",
             Self::KeepAChangelog => "keep-a-changelog",
@@ -45,19 +47,62 @@ impl Preset {
     }
 }
 
-/// Texts of a release that no commit tells.
+/// How much of a changelog is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, with a title.
+    Whole,
+    /// Some releases.
+    Part,
+}
+
+/// The texts that are written by hand for a release, by the names of their files without `.md`.
+pub const FRAGMENTS: [&str; 13] = [
+    "overview",
+    "whats-new",
+    "improvements",
+    "bug-fixes",
+    "security",
+    "deprecations",
+    "breaking",
+    "testing",
+    "upgrade",
+    "known-issues",
+    "kubernetes",
+    "installation",
+    "contributors",
+];
+
+/// What no commit tells of a release.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
     /// The name of the project.
     pub name: String,
     /// What is pulled, `REPOSITORY:TAG@DIGEST`.
     pub image: Option<String>,
-    /// Written by hand: what the release is about.
-    pub overview: Option<String>,
-    /// Written by hand: what users have to do.
-    pub upgrade: Option<String>,
-    /// Written by hand: what does not work.
-    pub known_issues: Option<String>,
+    /// The files of the release, when they are known, with their digests where they are there already.
+    pub files: Vec<(AssetName, Option<Digest>)>,
+    /// Texts that are written by hand, by their names in [`FRAGMENTS`]. Markdown, taken as it is.
+    pub written: BTreeMap<&'static str, String>,
+}
+
+impl Document {
+    /// A text that is written by hand.
+    pub(super) fn written(&self, name: &str) -> Option<&str> {
+        self.written.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// The text above the lines of a section.
+    pub(super) fn of_section(&self, section: &Section) -> Option<&str> {
+        self.written(match section {
+            Section::Added => "whats-new",
+            Section::Changed => "improvements",
+            Section::Fixed => "bug-fixes",
+            Section::Security => "security",
+            Section::Deprecated => "deprecations",
+            Section::Removed | Section::Named(_) => return None,
+        })
+    }
 }
 
 /// What kind of release notes speak of.
@@ -69,31 +114,29 @@ pub enum Shape {
     Prerelease,
     /// Only the last number moved.
     Patch,
-    /// Holes were closed.
+    /// Only the last number moved, and holes were closed.
     Security,
 }
 
 impl Shape {
-    /// The shape of notes. What closes holes is that first.
+    /// The shape of notes.
     pub fn of(notes: &ReleaseNotes) -> Self {
-        let version = notes.version.as_ref();
-        if notes.sections.iter().any(|(section, _)| *section == Section::Security) {
-            Self::Security
-        } else if version.is_some_and(|version| !version.pre.is_empty()) {
-            Self::Prerelease
-        } else if version.is_some_and(|version| version.patch > 0) {
-            Self::Patch
-        } else {
-            Self::Stable
+        let secures = notes.sections.iter().any(|(section, _)| *section == Section::Security);
+        match &notes.version {
+            Some(version) if !version.pre.is_empty() => Self::Prerelease,
+            Some(version) if version.patch > 0 && secures => Self::Security,
+            Some(version) if version.patch > 0 => Self::Patch,
+            Some(_) | None => Self::Stable,
         }
     }
 
-    fn overview(self) -> &'static str {
+    /// The name in templates, and the template.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::Stable => "overview-stable",
-            Self::Prerelease => "overview-prerelease",
-            Self::Patch => "overview-patch",
-            Self::Security => "overview-security",
+            Self::Stable => ("stable", "release-notes"),
+            Self::Prerelease => ("prerelease", "release-notes-prerelease"),
+            Self::Patch => ("patch", "release-notes-patch"),
+            Self::Security => ("security", "release-notes-security"),
         }
     }
 }
@@ -101,470 +144,302 @@ impl Shape {
 /// Writes notes of one preset.
 pub struct Writer {
     engine: Handlebars<'static>,
-    preset: Preset,
     origin: Option<Origin>,
+    sources: BTreeMap<String, Source>,
 }
 
-/// The name a template of the user goes by.
+/// The name the template of the user goes by.
 const OWN: &str = "template";
 
 impl Writer {
     /// A writer with the built-in templates. Links lead to the origin, when there is one.
     pub fn new(preset: Preset, origin: Option<Origin>) -> Result<Self, RenderError> {
-        let mut writer = Self { engine: template::engine(origin.as_ref()), preset, origin };
-        for (name, text) in template::BUILT_IN {
-            writer.register(name, text)?;
+        let mut writer = Self { engine: template::engine(origin.as_ref()), origin, sources: BTreeMap::new() };
+        let own = format!("{}/", preset.name());
+        for (name, text) in BUILT_IN {
+            writer.register(name, &format!("the built-in template {name}"), text)?;
+        }
+        for (name, text) in BUILT_IN {
+            if let Some(partial) = name.strip_prefix(&own) {
+                writer.register(partial, &format!("the built-in template {name}"), text)?;
+            }
         }
         Ok(writer)
     }
 
-    /// Takes a template of the user, or a partial in place of a built-in one.
-    pub fn register(&mut self, name: &str, text: &str) -> Result<(), RenderError> {
+    fn register(&mut self, name: &str, path: &str, text: &str) -> Result<(), RenderError> {
+        let source = Source { name: name.to_owned(), path: path.to_owned(), text: text.to_owned() };
         self.engine
             .register_template_string(name, text)
-            .map_err(|error| RenderError::syntax(name, text, &error))
+            .map_err(|error| RenderError::syntax(&source, &error))?;
+        self.sources.insert(name.to_owned(), source);
+        Ok(())
     }
 
-    /// Takes the template of the user for changelogs.
-    pub fn with_template(mut self, text: &str) -> Result<Self, RenderError> {
-        self.register(OWN, text)?;
+    /// Takes a partial of the user in place of a built-in one. `path` is what the user knows it by.
+    ///
+    /// # Errors
+    /// A name that no built-in template has, and text that is no template.
+    pub fn with_partial(mut self, name: &str, path: &str, text: &str) -> Result<Self, RenderError> {
+        let known = || BUILT_IN.iter().map(|(name, _)| *name).filter(|name| !name.contains('/'));
+        if !known().any(|known| known == name) {
+            let near = did_you_mean(name, known()).map(str::to_owned);
+            return Err(RenderError::NoPartial { name: name.to_owned(), near });
+        }
+        // Lines of lists stand one below the other, whether the file ends in a line end or not.
+        let text =
+            if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+        self.register(name, path, &text)?;
         Ok(self)
     }
 
-    /// The changelog of releases, newest first; with a title when it is a whole one.
-    pub fn changelog(&self, releases: &[ReleaseNotes], title: bool) -> Result<String, RenderError> {
+    /// Takes the template of the user for changelogs. `path` is what the user knows it by.
+    pub fn with_template(mut self, path: &str, text: &str) -> Result<Self, RenderError> {
+        self.register(OWN, path, text)?;
+        Ok(self)
+    }
+
+    /// The changelog of releases, newest first.
+    pub fn changelog(&self, releases: &[ReleaseNotes], extent: Extent) -> Result<String, RenderError> {
+        let nothing = LeftOut::default();
+        let title = extent == Extent::Whole;
         if self.engine.has_template(OWN) {
-            let views: Vec<View> = releases.iter().map(|notes| self.view(notes, 0)).collect();
+            let views: Vec<View<'_>> = releases.iter().map(|notes| self.view(notes, &nothing)).collect();
             return self.render(OWN, &json!({ "title": title, "releases": views }));
         }
-        let mut text = self.render(self.preset.template(), &json!({ "title": title, "releases": [] }))?;
-        text.truncate(text.trim_end().len());
-        for notes in releases {
-            text.push_str(if text.is_empty() { "" } else { "\n\n" });
-            text.push_str(self.section(notes, 0)?.trim());
+        // Release by release, so that no more than one is held in another form.
+        let mut text = String::new();
+        let mut add = |part: String| {
+            let part = part.trim();
+            if !part.is_empty() {
+                text.push_str(if text.is_empty() { "" } else { "\n\n" });
+                text.push_str(part);
+            }
+        };
+        if title {
+            add(self.render("header", &json!({ "title": true }))?);
         }
+        for notes in releases {
+            add(self.render("release", &self.view(notes, &nothing))?);
+        }
+        add(self.links(releases)?);
         text.push('\n');
         Ok(text)
     }
 
-    /// One release of a changelog. `left_out` lines are said to be elsewhere.
-    fn section(&self, notes: &ReleaseNotes, left_out: usize) -> Result<String, RenderError> {
-        self.render(
-            self.preset.template(),
-            &json!({ "title": false, "releases": [self.view(notes, left_out)] }),
-        )
+    /// One release of a changelog, with what stands behind all of them.
+    fn single(&self, notes: &ReleaseNotes, left_out: &LeftOut) -> Result<String, RenderError> {
+        if self.engine.has_template(OWN) {
+            let views = [self.view(notes, left_out)];
+            return self.render(OWN, &json!({ "title": false, "releases": views }));
+        }
+        let text = self.render("release", &self.view(notes, left_out))?;
+        let links = self.links(std::slice::from_ref(notes))?;
+        Ok(format!("{}\n", format!("{}\n\n{}", text.trim(), links.trim()).trim_end()))
+    }
+
+    fn links(&self, releases: &[ReleaseNotes]) -> Result<String, RenderError> {
+        let light: Vec<Value> = releases
+            .iter()
+            .map(|notes| {
+                let compare = notes.compare_url(self.origin.as_ref());
+                json!({
+                    "name": notes.version.as_ref().map_or_else(|| "Unreleased".to_owned(), ToString::to_string),
+                    "version": notes.version,
+                    "tag": notes.tag,
+                    "previous_tag": notes.previous,
+                    "date": notes.date,
+                    "compare_url": compare,
+                    "url": compare.clone().or_else(|| notes.page(self.origin.as_ref())),
+                })
+            })
+            .collect();
+        self.render("links", &json!({ "releases": light }))
     }
 
     /// The text of one release.
     pub fn release_notes(&self, notes: &ReleaseNotes, document: &Document) -> Result<String, RenderError> {
-        self.shaped(notes, document, 0)
+        self.shaped(notes, document, &LeftOut::default())
     }
 
     fn shaped(
         &self,
         notes: &ReleaseNotes,
         document: &Document,
-        left_out: usize,
+        left_out: &LeftOut,
     ) -> Result<String, RenderError> {
-        let overview = match &document.overview {
-            Some(text) => text.clone(),
-            None => {
-                let data = json!({ "name": document.name, "release": self.view(notes, left_out) });
-                self.render(Shape::of(notes).overview(), &data)?.trim_end().to_owned()
-            }
-        };
+        let origin = self.origin.as_ref();
+        let setting = Setting { origin, face: Face::Notes, left_out, document: Some(document) };
+        let release = View::of(notes, &setting);
+        let (shape, template) = Shape::of(notes).names();
+        let page = |name: &str| Some(origin?.asset(notes.tag.as_ref()?.as_str(), name)).flatten();
+        let has = |name: &str| document.files.iter().any(|(file, _)| file.as_str() == name);
+        let files: Vec<Value> = document
+            .files
+            .iter()
+            .map(|(name, digest)| json!({ "name": name, "url": page(name.as_str()), "sha256": digest.as_ref().map(Digest::hex) }))
+            .collect();
+        let written: Value = FRAGMENTS
+            .iter()
+            .map(|name| {
+                (name.replace('-', "_"), document.written(name).map_or(Value::Null, |text| json!(text)))
+            })
+            .collect();
         let data = json!({
             "name": document.name,
-            "overview": overview,
-            "upgrade": document.upgrade,
-            "known_issues": document.known_issues,
-            "release": self.view(notes, left_out),
+            "type": kind(notes),
+            "shape": shape,
+            "counts": counts(notes, left_out),
+            "security": release.security(),
+            "release": release,
+            "written": written,
             "image": document.image,
+            "files": files,
+            "install_url": page("install.yaml").filter(|_| has("install.yaml")),
+            "sbom_url": page("sbom.json").filter(|_| has("sbom.json")),
+            "issues_url": origin.map(|origin| format!("{}/issues", origin.web())),
+            "checksums": has("checksums.txt"),
         });
-        let text = self.render("release-notes", &data)?;
+        let text = self.render(template, &data)?;
         Ok(format!("{}\n", text.trim_end()))
     }
 
-    /// The text of one release in at most `limit` bytes; what weighs least goes first. The number of lines that were left out comes
-    /// along.
+    /// The text of one release in at most `limit` bytes; what weighs least goes first.
     pub fn body(
         &self,
         notes: &ReleaseNotes,
         document: &Document,
         limit: usize,
-    ) -> Result<(String, usize), RenderError> {
+    ) -> Result<Fitted, RenderError> {
         fit(notes, limit, &|notes, left_out| self.shaped(notes, document, left_out))
     }
 
     /// The changelog of one release in at most `limit` bytes; what weighs least goes first.
-    pub fn short_changelog(
-        &self,
-        notes: &ReleaseNotes,
-        limit: usize,
-    ) -> Result<(String, usize), RenderError> {
-        fit(notes, limit, &|notes, left_out| Ok(format!("{}\n", self.section(notes, left_out)?.trim_end())))
+    pub fn short_changelog(&self, notes: &ReleaseNotes, limit: usize) -> Result<Fitted, RenderError> {
+        fit(notes, limit, &|notes, left_out| self.single(notes, left_out))
+    }
+
+    /// Tries the template of the user, or a partial, on sample data.
+    pub fn try_out(&self, partial: Option<&str>) -> Result<String, RenderError> {
+        self.render(partial.unwrap_or(OWN), &partial.map_or_else(sample, |name| start(name, &sample())))
+    }
+
+    fn view<'a>(&'a self, notes: &'a ReleaseNotes, left_out: &'a LeftOut) -> View<'a> {
+        let setting =
+            Setting { origin: self.origin.as_ref(), face: Face::Changelog, left_out, document: None };
+        View::of(notes, &setting)
     }
 
     fn render(&self, name: &str, data: &impl Serialize) -> Result<String, RenderError> {
-        self.engine.render(name, data).map_err(|error| RenderError::running(name, &error))
-    }
-
-    fn view<'a>(&self, notes: &'a ReleaseNotes, left_out: usize) -> View<'a> {
-        let version = notes.version.as_ref().map(ToString::to_string);
-        let title = version.clone().unwrap_or_else(|| "Unreleased".to_owned());
-        View {
-            heading: match &notes.date {
-                Some(date) => format!("{title} - {date}"),
-                None => title,
-            },
-            tag: notes.tag.as_ref().map(|tag| tag.as_str()),
-            prerelease: notes.version.as_ref().is_some_and(|version| !version.pre.is_empty()),
-            version,
-            target_sha: notes.target.to_string(),
-            previous_tag: notes.previous.as_ref().map(|tag| tag.as_str()),
-            date: notes.date.as_deref(),
-            compare_url: notes.compare_url(self.origin.as_ref()),
-            any: !notes.sections.is_empty() || !notes.breaking.is_empty(),
-            sections: notes
-                .sections
-                .iter()
-                .map(|(section, entries)| SectionView {
-                    title: section.title(),
-                    entries: entries.iter().map(|entry| LineView::of(entry, &entry.description)).collect(),
-                })
-                .collect(),
-            breaking: notes
-                .breaking
-                .iter()
-                .flat_map(|entry| entry.breaking.iter().map(|text| LineView::of(entry, text)))
-                .collect(),
-            contributors: notes.contributors.iter().map(Person::of).collect(),
-            new_contributors: notes
-                .contributors
-                .iter()
-                .filter(|contributor| contributor.first_time == Some(true) && !contributor.bot)
-                .map(Person::of)
-                .collect(),
-            left_out,
+        match self.engine.render(name, data) {
+            Ok(text) => Ok(tidy(&text)),
+            Err(error) => {
+                let failed = error.template_name.as_deref().unwrap_or(name);
+                let source = self.sources.get(failed).cloned().unwrap_or_default();
+                let templates: Vec<&str> = self.sources.keys().map(String::as_str).collect();
+                Err(RenderError::running(&source, &templates, &error))
+            }
         }
     }
 }
 
-/// What a person fills in when notes could not be generated. `mark` tells gates that nobody did yet.
-pub fn manual(name: &str, version: &str, reason: &str, mark: &str) -> Result<String, RenderError> {
+/// One blank line where there are several, outside of code.
+fn tidy(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut fence: Option<&str> = None;
+    let mut blank = true;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim();
+        if fence.is_none() && trimmed.is_empty() {
+            if !blank {
+                out.push_str(line);
+            }
+            blank = true;
+            continue;
+        }
+        blank = false;
+        let mark = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark));
+        match (fence, mark) {
+            (None, Some(mark)) => fence = Some(mark),
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            _ => {}
+        }
+        out.push_str(line);
+    }
+    out
+}
+
+/// What kind of release it is, in words.
+fn kind(notes: &ReleaseNotes) -> &'static str {
+    match (Shape::of(notes), &notes.version) {
+        (Shape::Security, _) => "security release",
+        (Shape::Patch, _) => "patch release",
+        (Shape::Prerelease, _) => "prerelease",
+        (Shape::Stable, Some(version)) if version.minor == 0 && version.major > 0 => "major release",
+        (Shape::Stable, Some(_)) => "minor release",
+        (Shape::Stable, None) => "not released",
+    }
+}
+
+/// What a release brings, counted: `1 new feature and 2 fixes`. `None` for nothing.
+fn counts(notes: &ReleaseNotes, left_out: &LeftOut) -> Option<String> {
+    let mut others = 0;
+    let mut parts = Vec::new();
+    let mut add = |count: usize, one: &str, many: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {}", if count == 1 { one } else { many }));
+        }
+    };
+    for (section, entries) in &notes.sections {
+        let count = entries.len() + left_out.of(section);
+        match section {
+            Section::Added => add(count, "new feature", "new features"),
+            Section::Changed => add(count, "improvement", "improvements"),
+            Section::Fixed => add(count, "bug fix", "bug fixes"),
+            Section::Security => add(count, "security fix", "security fixes"),
+            Section::Deprecated => add(count, "deprecation", "deprecations"),
+            Section::Removed => add(count, "removal", "removals"),
+            Section::Named(_) => others += count,
+        }
+    }
+    add(others, "other change", "other changes");
+    let last = parts.pop()?;
+    Some(if parts.is_empty() { last } else { format!("{} and {last}", parts.join(", ")) })
+}
+
+/// What a person fills in when notes could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blank {
+    /// For a changelog.
+    Changelog,
+    /// For the notes of a release.
+    ReleaseNotes,
+}
+
+/// The blank of a release. `mark` tells gates that nobody filled it in yet.
+pub fn manual(
+    blank: Blank,
+    name: &str,
+    version: &str,
+    reason: &str,
+    mark: &str,
+) -> Result<String, RenderError> {
     let writer = Writer::new(Preset::Kyklos, None)?;
+    let template = match blank {
+        Blank::Changelog => "manual",
+        Blank::ReleaseNotes => "manual-release-notes",
+    };
     let data = json!({ "name": name, "version": version, "reason": reason, "mark": mark });
-    Ok(format!("{}\n", writer.render("manual", &data)?.trim_end()))
+    Ok(format!("{}\n", writer.render(template, &data)?.trim_end()))
 }
 
-/// Shortens at the ends of lines until a text fits: contributors go first, then lines of the least weight from the
-/// end of their section. What breaks and what closes holes stays longest.
-fn fit(
-    notes: &ReleaseNotes,
-    limit: usize,
-    write: &dyn Fn(&ReleaseNotes, usize) -> Result<String, RenderError>,
-) -> Result<(String, usize), RenderError> {
-    let whole = write(notes, 0)?;
-    if whole.len() <= limit {
-        return Ok((whole, 0));
-    }
-    let mut notes = notes.clone();
-    notes.contributors.clear();
-    let weight = |section: &Section| match section {
-        Section::Named(_) => -1,
-        Section::Changed => 0,
-        Section::Removed => 1,
-        Section::Deprecated => 2,
-        Section::Fixed => 3,
-        Section::Added => 4,
-        Section::Security => 6,
-    };
-    let lines: usize =
-        notes.sections.iter().map(|(_, entries)| entries.len()).sum::<usize>() + notes.breaking.len();
-    let without = |count: usize| {
-        let mut short = notes.clone();
-        let mut order: Vec<(i32, Option<usize>)> =
-            short.sections.iter().enumerate().map(|(at, (section, _))| (weight(section), Some(at))).collect();
-        order.push((5, None));
-        order.sort_by_key(|(weight, _)| *weight);
-        let mut left = count;
-        for (_, at) in order {
-            let entries = match at {
-                Some(at) => &mut short.sections[at].1,
-                None => &mut short.breaking,
-            };
-            let gone = left.min(entries.len());
-            entries.truncate(entries.len() - gone);
-            left -= gone;
-        }
-        short.sections.retain(|(_, entries)| !entries.is_empty());
-        short
-    };
-    // The text gets shorter with every line that goes: the fewest that will do.
-    let (mut low, mut high) = (0, lines);
-    while low < high {
-        let middle = usize::midpoint(low, high);
-        if write(&without(middle), middle)?.len() <= limit {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    let text = write(&without(low), low)?;
-    if text.len() > limit { Err(RenderError::TooLong { limit, found: text.len() }) } else { Ok((text, low)) }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Serialize)]
-struct View<'a> {
-    heading: String,
-    tag: Option<&'a str>,
-    version: Option<String>,
-    target_sha: String,
-    previous_tag: Option<&'a str>,
-    date: Option<&'a str>,
-    prerelease: bool,
-    compare_url: Option<String>,
-    any: bool,
-    sections: Vec<SectionView<'a>>,
-    breaking: Vec<LineView<'a>>,
-    contributors: Vec<Person<'a>>,
-    new_contributors: Vec<Person<'a>>,
-    left_out: usize,
-}
-
-#[derive(Serialize)]
-struct SectionView<'a> {
-    title: &'a str,
-    entries: Vec<LineView<'a>>,
-}
-
-#[derive(Serialize)]
-struct LineView<'a> {
-    sha: String,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    scopes: &'a [String],
-    description: &'a str,
-    pr: Option<&'a str>,
-    issues: Vec<&'a str>,
-    authors: Vec<&'a str>,
-    reverts: Option<String>,
-    shipped: Option<&'a str>,
-}
-
-impl<'a> LineView<'a> {
-    fn of(entry: &'a Entry, description: &'a str) -> Self {
-        let issue =
-            |reference: &&Reference| reference.kind == ReferenceKind::Issue && reference.owner.is_none();
-        let (reverts, shipped) = match &entry.status {
-            Status::Active => (None, None),
-            Status::Reverts { target, shipped } => {
-                (Some(target.to_string()), shipped.as_ref().map(|tag| tag.as_str()))
-            }
-        };
-        Self {
-            sha: entry.id.to_string(),
-            kind: &entry.kind,
-            scopes: &entry.scopes,
-            description,
-            pr: entry.pull_request().map(|reference| reference.id.as_str()),
-            issues: entry.references.iter().filter(issue).map(|reference| reference.id.as_str()).collect(),
-            authors: entry.authors.iter().map(|person| person.name.as_str()).collect(),
-            reverts,
-            shipped,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Person<'a> {
-    name: &'a str,
-    login: Option<&'a str>,
-    bot: bool,
-    first_sha: String,
-}
-
-impl<'a> Person<'a> {
-    fn of(contributor: &'a Contributor) -> Self {
-        Self {
-            name: &contributor.name,
-            login: contributor.login.as_deref(),
-            bot: contributor.bot,
-            first_sha: contributor.first_sha.to_string(),
-        }
-    }
-}
-
-/// Why notes could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// The template cannot be read.
-    #[error("the template `{name}` cannot be read: {reason}")]
-    Syntax {
-        /// Its name.
-        name: String,
-        /// Why.
-        reason: String,
-        /// Where.
-        span: Box<Span>,
-    },
-    /// The template asks for something that is not there.
-    #[error("the template `{name}` failed at line {line}, column {column}: {reason}")]
-    Running {
-        /// Its name.
-        name: String,
-        /// 1-based.
-        line: usize,
-        /// 1-based.
-        column: usize,
-        /// Why.
-        reason: String,
-        /// A name that was probably meant.
-        near: Option<String>,
-    },
-    /// Nothing more can be left out.
-    #[error("the notes have {found} bytes with every line left out, and {limit} are allowed")]
-    TooLong {
-        /// Bytes.
-        limit: usize,
-        /// Bytes.
-        found: usize,
-    },
-}
-
-/// Names a template can ask for.
-const NAMES: [&str; 32] = [
-    "title",
-    "releases",
-    "release",
-    "heading",
-    "tag",
-    "version",
-    "target_sha",
-    "previous_tag",
-    "date",
-    "prerelease",
-    "compare_url",
-    "any",
-    "sections",
-    "entries",
-    "breaking",
-    "contributors",
-    "new_contributors",
-    "left_out",
-    "sha",
-    "type",
-    "scopes",
-    "description",
-    "pr",
-    "issues",
-    "authors",
-    "reverts",
-    "shipped",
-    "name",
-    "login",
-    "bot",
-    "first_sha",
-    "image",
-];
-
-impl RenderError {
-    fn syntax(name: &str, text: &str, error: &handlebars::TemplateError) -> Self {
-        let (line, column) = error.pos().unwrap_or((1, 1));
-        let start_of_line: usize =
-            text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-        let rest = text.get(start_of_line..).unwrap_or_default();
-        let inside =
-            rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.trim_end().len(), |(at, _)| at);
-        let start = (start_of_line + inside).min(text.len());
-        let span = Span {
-            path: name.to_owned(),
-            source: text.to_owned(),
-            start,
-            end: start,
-            label: "here".to_owned(),
-        };
-        // The parser lists the names of its rules; what it means is that a tag is open or misspelt.
-        let reason = match error.reason() {
-            handlebars::TemplateErrorReason::InvalidSyntax(_) => "a `{{` or a block is not closed".to_owned(),
-            other => other.to_string(),
-        };
-        Self::Syntax { name: name.to_owned(), reason, span: Box::new(span) }
-    }
-
-    fn running(name: &str, error: &handlebars::RenderError) -> Self {
-        let (reason, near) = match error.reason() {
-            RenderErrorReason::MissingVariable(path) => {
-                let path = path.clone().unwrap_or_default();
-                let asked = path.rsplit('.').next().unwrap_or_default();
-                (format!("there is no `{path}` here"), did_you_mean(asked, NAMES).map(str::to_owned))
-            }
-            other => (other.to_string(), None),
-        };
-        Self::Running {
-            name: error.template_name.clone().unwrap_or_else(|| name.to_owned()),
-            line: error.line_no.unwrap_or(1),
-            column: error.column_no.unwrap_or(1),
-            reason,
-            near,
-        }
-    }
-}
-
-impl Hint for RenderError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Syntax { .. } | Self::Running { .. } => "notes-template",
-            Self::TooLong { .. } => "notes-too-long",
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Usage
-    }
-
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Running { near: Some(near), .. } => vec![
-                format!("did you mean `{near}`?"),
-                "`kyklos-release notes template show kyklos` prints a template that works".to_owned(),
-            ],
-            Self::Syntax { .. } | Self::Running { .. } => {
-                vec!["`kyklos-release notes template show kyklos` prints a template that works".to_owned()]
-            }
-            Self::TooLong { .. } => Vec::new(),
-        }
-    }
-
-    fn span(&self) -> Option<Span> {
-        match self {
-            Self::Syntax { span, .. } => Some((**span).clone()),
-            Self::Running { .. } | Self::TooLong { .. } => None,
-        }
-    }
-}
-
-/// Data with every name a template can ask for, to try a template on.
-pub(super) fn sample() -> Value {
-    let entry = json!({
-        "sha": "0123456789abcdef0123456789abcdef01234567", "type": "feat", "scopes": ["api"],
-        "description": "a sample", "pr": "12", "issues": ["3"], "authors": ["Ada"], "reverts": null, "shipped": null,
-    });
-    let person = json!({ "name": "Ada", "login": "ada", "bot": false,
-        "first_sha": "0123456789abcdef0123456789abcdef01234567" });
-    let release = json!({
-        "heading": "1.2.3 - 2026-01-31", "tag": "v1.2.3", "version": "1.2.3", "previous_tag": "v1.2.2",
-        "target_sha": "0123456789abcdef0123456789abcdef01234567", "date": "2026-01-31", "prerelease": false,
-        "compare_url": "https://example.com/compare", "any": true,
-        "sections": [{ "title": "Added", "entries": [entry] }], "breaking": [entry],
-        "contributors": [person], "new_contributors": [person], "left_out": 1,
-    });
-    json!({ "title": true, "releases": [release], "release": release, "name": "app", "image": "a/b:v1.2.3" })
-}
-
-impl Writer {
-    /// Tries the template of the user on sample data.
-    pub fn try_out(&self) -> Result<String, RenderError> {
-        self.render(OWN, &sample())
+    #[test]
+    fn blank_lines_are_collapsed_outside_of_code() {
+        assert_eq!(tidy("\n\na\n\n\nb\n"), "a\n\nb\n");
+        assert_eq!(tidy("```\n\n\n```\n\n\nx"), "```\n\n\n```\n\nx");
     }
 }

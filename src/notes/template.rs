@@ -1,141 +1,96 @@
-//! The template language: handlebars, strict, with Markdown as its escape.
-//!
-//! A helper that returns a value is escaped like any text; one that writes Markdown escapes what it is given by itself.
+//! The template language: handlebars, strict, with Markdown as its escape; and the built-in templates.
 
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, handlebars_helper};
-use serde_json::Value;
+use handlebars::Handlebars;
 
+use super::helpers;
 use crate::format::markdown;
 use crate::model::Origin;
 
-/// The built-in templates and partials by name.
-pub const BUILT_IN: [(&str, &str); 10] = [
-    ("kyklos", include_str!("../../templates/notes/kyklos.md.hbs")),
-    ("keep-a-changelog", include_str!("../../templates/notes/keep-a-changelog.md.hbs")),
-    ("github", include_str!("../../templates/notes/github.md.hbs")),
-    ("release-notes", include_str!("../../templates/notes/release-notes.md.hbs")),
+/// The built-in templates and partials by name. `PRESET/NAME` stands in place of `NAME` in that preset.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("kyklos", CHANGELOG),
+    ("keep-a-changelog", CHANGELOG),
+    ("github", CHANGELOG),
+    ("header", include_str!("../../templates/notes/header.md.hbs")),
+    ("keep-a-changelog/header", include_str!("../../templates/notes/keep-a-changelog/header.md.hbs")),
+    ("github/header", include_str!("../../templates/notes/github/header.md.hbs")),
+    ("release", include_str!("../../templates/notes/release.md.hbs")),
+    ("keep-a-changelog/release", include_str!("../../templates/notes/keep-a-changelog/release.md.hbs")),
+    ("github/release", include_str!("../../templates/notes/github/release.md.hbs")),
+    ("section", include_str!("../../templates/notes/section.md.hbs")),
     ("entry", include_str!("../../templates/notes/entry.md.hbs")),
+    ("breaking", include_str!("../../templates/notes/breaking.md.hbs")),
+    ("new-contributors", include_str!("../../templates/notes/new-contributors.md.hbs")),
+    ("contributors", include_str!("../../templates/notes/contributors.md.hbs")),
+    ("footer", include_str!("../../templates/notes/footer.md.hbs")),
+    ("github/footer", include_str!("../../templates/notes/github/footer.md.hbs")),
+    ("links", include_str!("../../templates/notes/links.md.hbs")),
+    ("keep-a-changelog/links", include_str!("../../templates/notes/keep-a-changelog/links.md.hbs")),
+    ("release-notes", include_str!("../../templates/notes/release-notes.md.hbs")),
+    ("release-notes-prerelease", include_str!("../../templates/notes/release-notes-prerelease.md.hbs")),
+    ("release-notes-patch", include_str!("../../templates/notes/release-notes-patch.md.hbs")),
+    ("release-notes-security", include_str!("../../templates/notes/release-notes-security.md.hbs")),
+    ("facts", include_str!("../../templates/notes/facts.md.hbs")),
+    ("overview", include_str!("../../templates/notes/overview.md.hbs")),
+    ("security", include_str!("../../templates/notes/security.md.hbs")),
+    ("breaking-changes", include_str!("../../templates/notes/breaking-changes.md.hbs")),
+    ("rest", include_str!("../../templates/notes/rest.md.hbs")),
+    ("testing", include_str!("../../templates/notes/testing.md.hbs")),
+    ("upgrade", include_str!("../../templates/notes/upgrade.md.hbs")),
+    ("known-issues", include_str!("../../templates/notes/known-issues.md.hbs")),
+    ("kubernetes", include_str!("../../templates/notes/kubernetes.md.hbs")),
+    ("installation", include_str!("../../templates/notes/installation.md.hbs")),
     ("manual", include_str!("../../templates/notes/manual.md.hbs")),
-    ("overview-stable", include_str!("../../templates/notes/overview-stable.md.hbs")),
-    ("overview-prerelease", include_str!("../../templates/notes/overview-prerelease.md.hbs")),
-    ("overview-patch", include_str!("../../templates/notes/overview-patch.md.hbs")),
-    ("overview-security", include_str!("../../templates/notes/overview-security.md.hbs")),
+    ("manual-release-notes", include_str!("../../templates/notes/manual-release-notes.md.hbs")),
 ];
 
-handlebars_helper!(join: |list: Json, separator: str| {
-    let words = list.as_array().into_iter().flatten().filter_map(Value::as_str);
-    words.collect::<Vec<_>>().join(separator)
-});
-handlebars_helper!(plural: |count: u64, one: str, many: str| if count == 1 { one } else { many }.to_owned());
-handlebars_helper!(upper_first: |text: str| {
-    let mut rest = text.chars();
-    rest.next().map(|first| first.to_uppercase().chain(rest).collect::<String>()).unwrap_or_default()
-});
-handlebars_helper!(trim_prefix: |text: str, prefix: str| text.strip_prefix(prefix).unwrap_or(text).to_owned());
-handlebars_helper!(truncate: |text: str, length: usize| {
-    if text.chars().count() <= length {
-        text.to_owned()
-    } else {
-        text.chars().take(length.saturating_sub(1)).chain(['…']).collect()
-    }
-});
-handlebars_helper!(or_else: |value: Json, other: Json| {
-    if value.is_null() || value == "" { other.clone() } else { value.clone() }
-});
-handlebars_helper!(short_sha: |sha: str| sha.get(..7).unwrap_or(sha).to_owned());
-handlebars_helper!(anchor: |text: str| {
-    let kept = text.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
-    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect::<String>()
-});
+/// A changelog is the same partials in the same order, whatever the preset.
+const CHANGELOG: &str = include_str!("../../templates/notes/changelog.md.hbs");
 
 /// An engine with every helper. Addresses are made for the origin.
 pub(super) fn engine(origin: Option<&Origin>) -> Handlebars<'static> {
     let mut engine = Handlebars::new();
     engine.set_strict_mode(true);
     engine.register_escape_fn(markdown::text);
-    engine.register_helper("join", Box::new(join));
-    engine.register_helper("plural", Box::new(plural));
-    engine.register_helper("upper_first", Box::new(upper_first));
-    engine.register_helper("trim_prefix", Box::new(trim_prefix));
-    engine.register_helper("truncate", Box::new(truncate));
-    engine.register_helper("default", Box::new(or_else));
-    engine.register_helper("short_sha", Box::new(short_sha));
-    engine.register_helper("anchor", Box::new(anchor));
-    write(&mut engine, "md", |values| markdown::text(values[0]));
-    write(&mut engine, "code", |values| markdown::code(values[0]));
-    write(&mut engine, "link", |values| markdown::link(values[0], values[1]));
-    let links = origin.cloned();
-    write(&mut engine, "commit_link", move |values| {
-        let short = values[0].get(..7).unwrap_or(values[0]);
-        links
-            .as_ref()
-            .map_or_else(|| short.to_owned(), |links| format!("[{short}]({})", links.commit(values[0])))
-    });
-    let links = origin.cloned();
-    write(&mut engine, "pr_link", move |values| {
-        number(values[0], links.as_ref().map(|l| l.pull_request(values[0])))
-    });
-    let links = origin.cloned();
-    write(&mut engine, "issue_link", move |values| {
-        number(values[0], links.as_ref().map(|l| l.issue(values[0])))
-    });
-    let links = origin.cloned();
-    engine.register_helper(
-        "author",
-        Box::new(
-            move |_: &Helper<'_>,
-                  _: &Handlebars<'_>,
-                  context: &Context,
-                  state: &mut RenderContext<'_, '_>,
-                  out: &mut dyn Output|
-                  -> HelperResult {
-                let here = state.evaluate(context, "this")?;
-                let here = here.as_json();
-                let text = |name: &str| here.get(name).and_then(Value::as_str).unwrap_or_default();
-                let (name, login) = (text("name"), text("login"));
-                let page = links.as_ref().filter(|_| !login.is_empty() && !login.ends_with("[bot]"));
-                match page {
-                    Some(links) => {
-                        let link = markdown::link(login, &format!("https://{}/{login}", links.host));
-                        out.write(&format!("{} ({link})", markdown::text(name)))?;
-                    }
-                    None => out.write(&markdown::text(name))?,
-                }
-                Ok(())
-            },
-        ),
-    );
+    helpers::register(&mut engine, origin);
     engine
 }
 
-fn number(id: &str, url: Option<String>) -> String {
-    let digits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    match url {
-        Some(url) if digits => format!("[#{id}]({url})"),
-        _ => format!("#{}", markdown::text(id)),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
 
-/// Registers a helper that writes Markdown. Arguments that are missing are empty.
-fn write(
-    engine: &mut Handlebars<'static>,
-    name: &'static str,
-    make: impl Fn(&[&str; 2]) -> String + Send + Sync + 'static,
-) {
-    engine.register_helper(
-        name,
-        Box::new(
-            move |helper: &Helper<'_>,
-                  _: &Handlebars<'_>,
-                  _: &Context,
-                  _: &mut RenderContext<'_, '_>,
-                  out: &mut dyn Output|
-                  -> HelperResult {
-                let value =
-                    |at: usize| helper.param(at).and_then(|value| value.value().as_str()).unwrap_or_default();
-                out.write(&make(&[value(0), value(1)]))?;
-                Ok(())
-            },
-        ),
-    );
+    use super::super::fault::start;
+    use super::super::render::{Preset, Writer};
+    use super::super::view::sample;
+    use super::*;
+
+    #[test]
+    fn every_template_is_built_in_and_works_on_the_sample() {
+        let mut files = 0;
+        for directory in ["", "github", "keep-a-changelog"] {
+            let full = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/notes").join(directory);
+            for entry in std::fs::read_dir(full).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let Some(name) = name.strip_suffix(".md.hbs").filter(|name| *name != "changelog") else {
+                    continue;
+                };
+                let name = format!("{directory}/{name}");
+                assert!(BUILT_IN.iter().any(|(known, _)| *known == name.trim_start_matches('/')), "{name}");
+                files += 1;
+            }
+        }
+        assert_eq!(files + 3, BUILT_IN.len());
+        for preset in [Preset::Kyklos, Preset::KeepAChangelog, Preset::Github] {
+            let writer = Writer::new(preset, None).unwrap();
+            for (name, _) in BUILT_IN.iter().filter(|(name, _)| !name.starts_with("manual")) {
+                assert_eq!(
+                    writer.try_out(Some(name)).map(drop).map_err(|error| error.to_string()),
+                    Ok(()),
+                    "{name}"
+                );
+            }
+        }
+        assert!(start("entry", &sample()).get("sha").is_some());
+    }
 }

@@ -21,6 +21,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("cargo_lock", |bytes| {
         let _ = kyklos_release::format::cargo_lock::CargoLock::parse(bytes);
     }),
+    ("changelog", |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            let outline = kyklos_release::format::changelog::Outline::parse(text);
+            assert!(outline.definitions <= text.len());
+        }
+    }),
     ("checksums", |bytes| {
         let _ = kyklos_release::format::checksums::read(bytes);
     }),

@@ -7,25 +7,26 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
+use super::answer::{Output, Telling, answer};
 use super::signatures;
-use super::template::MAX_TEMPLATE;
-use super::{behind, older, settings, whole};
+use super::{behind, from_context, manual, older, settings, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Tag, TagFacts, TagPattern};
 use crate::notes::signature::Signed;
 use crate::notes::{
-    History, Preset, Recipe, ReleaseNotes, Share, Since, Squash, Wanted, Writer, first_commits, release,
+    Document, Extent, History, Preset, Recipe, Share, Since, Squash, Wanted, first_commits, release,
 };
-use crate::port::Progress as _;
-use crate::render::json::v1;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   kyklos-release notes generate --tag v1.2.3 -o CHANGELOG-v1.2.3.md
   kyklos-release notes generate --unreleased --format json
   kyklos-release notes generate v1.0.0..v1.2.0
-  kyklos-release notes generate --all -o CHANGELOG.md")]
+  kyklos-release notes generate --all -o CHANGELOG.md
+  kyklos-release notes generate --tag v1.2.3 --prepend CHANGELOG.md
+  kyklos-release notes generate --tag v1.2.3 --release-notes --dist dist -o dist/RELEASE-NOTES-v1.2.3.md
+  kyklos-release notes generate --all --format json | kyklos-release notes generate --from-context -")]
 pub(super) struct Args {
     /// FROM..TO, or FROM for FROM..HEAD: the releases and commits of TO that FROM does not have
     #[arg(value_name = "RANGE", conflicts_with_all = ["tag", "latest", "current", "unreleased", "all"])]
@@ -64,15 +65,14 @@ pub(super) struct Args {
     /// What becomes of the bullets in the body of a squashed commit
     #[arg(long, value_enum, default_value_t = SquashArg::Breaking)]
     squash: SquashArg,
-    /// Sections, headings and their order [default: that of release.yaml, else kyklos]
-    #[arg(long, value_enum)]
-    preset: Option<Preset>,
-    /// A handlebars template in place of the one of the preset
-    #[arg(long, value_name = "FILE")]
-    template: Option<PathBuf>,
-    /// The most bytes of a changelog of one release; lines of the least weight go first
-    #[arg(long, value_name = "N")]
-    max_chars: Option<usize>,
+    /// Take the releases from an answer of `notes generate --format json`; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "range", "tag", "latest", "current", "unreleased", "all", "package", "include_path", "exclude_path",
+        "first_parent", "squash", "since",
+    ])]
+    from_context: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     signatures: signatures::SignatureArgs,
 }
@@ -103,8 +103,21 @@ impl Asked {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Markdown, Format::Json])?;
+    let made = match &args.from_context {
+        Some(path) => from_context::run(context, &args.output, path),
+        None => generate(context, args),
+    };
+    match made {
+        Err(error) if args.output.manual_on_failure => {
+            manual::run(context, &args.output, args.tag.as_ref(), &error)
+        }
+        made => made,
+    }
+}
+
+fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let project = Project::open(context)?;
-    let preset = args.preset.unwrap_or_else(|| settings::preset(&project.config.notes));
+    let preset = args.output.preset.unwrap_or_else(|| settings::preset(&project.config.notes));
     let (pattern, mut include) = match &args.package {
         Some(name) => package(&project, name)?,
         None => (project.config.tag.clone(), Vec::new()),
@@ -115,6 +128,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let tags = project.repository.tags(&pattern)?;
     let since = since(&project, &args.since)?;
     let asked = asked(&project, args, &pattern, &tags)?;
+    let telling = telling(context, &project, args, preset, &asked)?;
     let history = match &asked {
         // Who contributed for the first time is known when everything was read.
         Asked::One { target, tag } if preset != Preset::Github => {
@@ -164,12 +178,6 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         older: (!complete).then_some(&older),
         first: first.as_ref(),
     };
-    let origin = project.repository.origin();
-    let mut writer = Writer::new(preset, origin.clone())?;
-    if let Some(path) = &args.template {
-        let text = String::from_utf8_lossy(&context.read(path, MAX_TEMPLATE)?).into_owned();
-        writer = writer.with_template(&text)?;
-    }
     let named = version_of(args, &pattern);
     let chosen = chosen(&history, &asked, since);
     let made = chosen.iter().map(|(wanted, share)| {
@@ -180,56 +188,44 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         }
     });
     // What has nothing to say about a package, or is empty behind the last release, is no release of a changelog.
-    let many = !matches!(asked, Asked::One { .. });
-    let made = made.filter(|notes| {
+    let many = !telling.single;
+    let mut made = made.filter(|notes| {
         !many || notes.as_ref().map_or(true, |notes| notes.tag.is_some() || !notes.commits.is_empty())
     });
-    answer(context, args, &asked, &writer, made, origin.as_ref())
+    answer(context, &args.output, &telling, &mut made)
 }
 
-/// JSON is written release by release, so that no more than one is held in another form.
-fn answer(
+/// Everything that is known before commits are read.
+fn telling(
     context: &Context,
+    project: &Project,
     args: &Args,
+    preset: Preset,
     asked: &Asked,
-    writer: &Writer,
-    made: impl Iterator<Item = Result<ReleaseNotes, CliError>>,
-    origin: Option<&crate::model::Origin>,
-) -> Result<Reply, CliError> {
-    const SCHEMA: &str = "kyklos-release/notes/v1";
-    if context.format == Format::Json {
-        let (opening, closing) = Reply::opening(SCHEMA);
-        let mut answer = opening.into_bytes();
-        answer.extend(b"{\"releases\":[");
-        for (at, notes) in made.enumerate() {
-            let wire = v1::notes::Release::of(&notes?, origin);
-            answer.extend(if at > 0 { ",\n" } else { "\n" }.as_bytes());
-            serde_json::to_writer(&mut answer, &wire)
-                .map_err(|error| CliError::new(Kind::Internal, "json", error.to_string()))?;
+) -> Result<Telling, CliError> {
+    let target = asked.target();
+    let origin = project.repository.origin();
+    let writer = settings::writer(project, preset, origin.clone(), target)?;
+    let mut document = Document { name: project.config.name.to_string(), ..Document::default() };
+    if args.output.release_notes {
+        // What is not released yet is written for the tag it will have.
+        let tag = match asked {
+            Asked::One { tag: Some(tag), .. } => Some(&tag.tag),
+            Asked::One { tag: None, .. } | Asked::Range { .. } | Asked::All { .. } => args.tag.as_ref(),
+        };
+        document.written = settings::written(project, tag, target)?;
+        if let Some(dist) = &args.output.dist {
+            settings::files(context, dist, &mut document)?;
         }
-        answer.extend(b"\n]}");
-        answer.extend(closing.as_bytes());
-        return Ok(Reply::written(SCHEMA, answer));
     }
-    let releases: Vec<ReleaseNotes> = made.collect::<Result<_, _>>()?;
-    let text = match (args.max_chars, releases.as_slice()) {
-        (None, releases) => writer.changelog(releases, matches!(asked, Asked::All { .. }))?,
-        (Some(limit), [one]) if matches!(asked, Asked::One { .. }) => {
-            let (text, left_out) = writer.short_changelog(one, limit)?;
-            if left_out > 0 {
-                context.printer.warn(&format!("{left_out} lines were left out to stay within {limit} bytes"));
-            }
-            text
-        }
-        (Some(_), _) => {
-            return Err(CliError::usage(
-                "notes-max-chars",
-                "--max-chars is for the changelog of one release",
-            )
-            .hinted("add --tag TAG, --latest, --current or --unreleased"));
-        }
-    };
-    Ok(Reply::plain(SCHEMA, text))
+    Ok(Telling {
+        writer: settings::overruled(context, writer, &args.output)?,
+        preset,
+        origin,
+        document,
+        extent: if matches!(asked, Asked::All { .. }) { Extent::Whole } else { Extent::Part },
+        single: matches!(asked, Asked::One { .. }),
+    })
 }
 
 /// The tags and the paths of a package.

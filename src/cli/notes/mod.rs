@@ -1,10 +1,14 @@
 //! `notes`: changelog, release notes and the next version, from the history.
 
+mod answer;
+mod from_context;
 mod generate;
 mod import;
 mod lint;
+mod manual;
 mod next;
 mod parse;
+mod prepend;
 mod settings;
 mod signatures;
 mod template;
@@ -20,7 +24,8 @@ use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
 use crate::model::{CommitId, Tag, TagFacts};
-use crate::notes::{History, Recipe, ReleaseNotes, Since, Squash, Wanted, release};
+use crate::notes::{BODY, Document, Extent, Fitted, History, Preset, Recipe, Since, Squash, Wanted, release};
+use crate::plan::Facts;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -92,15 +97,26 @@ fn older<'a>(
     }
 }
 
-/// The notes of one release, as a rehearsal makes them.
-pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Result<ReleaseNotes, CliError> {
+/// The texts of one release, as a rehearsal makes them.
+pub(super) struct Texts {
+    pub(super) changelog: String,
+    pub(super) body: Fitted,
+}
+
+/// Changelog and text of a release. `document` brings what no commit tells; what is written by hand is added.
+pub(super) fn texts(project: &Project, facts: &Facts, document: Document) -> Result<Texts, CliError> {
     let tags = project.repository.tags(&project.config.tag)?;
     let known = tags.iter().find(|known| known.tag == facts.tag).cloned();
     let wanted =
         Wanted { target: facts.commit, tag: known.as_ref(), prerelease: !facts.version.pre.is_empty() };
     let history = behind(project, tags, &wanted, Since::Policy)?;
     let share = history.shares(&[wanted], Since::Policy).pop().unwrap_or_default();
-    let rules = settings::rules(project, settings::preset(&project.config.notes), facts.commit)?;
+    // The page of a forge names no version, and this file is found by its heading.
+    let preset = match settings::preset(&project.config.notes) {
+        Preset::Github | Preset::Kyklos => Preset::Kyklos,
+        Preset::KeepAChangelog => Preset::KeepAChangelog,
+    };
+    let rules = settings::rules(project, preset, facts.commit)?;
     let person = settings::person(project);
     let recipe = Recipe {
         first_parent: false,
@@ -114,5 +130,12 @@ pub(super) fn of_release(project: &Project, facts: &crate::plan::Facts) -> Resul
         older: Some(&older(project, &history, facts.commit)),
         first: None,
     };
-    Ok(release(&history, &wanted, &share, Some(&facts.version), &recipe))
+    let notes = release(&history, &wanted, &share, Some(&facts.version), &recipe);
+    let writer = settings::writer(project, preset, project.repository.origin(), facts.commit)?;
+    let written = settings::written(project, Some(&facts.tag), facts.commit)?;
+    let document = Document { written, ..document };
+    Ok(Texts {
+        changelog: writer.changelog(std::slice::from_ref(&notes), Extent::Part)?,
+        body: writer.body(&notes, &document, BODY)?,
+    })
 }

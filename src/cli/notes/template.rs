@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::{Format, Reply};
+use super::settings;
 use crate::format::yaml::did_you_mean;
 use crate::notes::{BUILT_IN, Preset, Writer};
 
@@ -29,6 +30,9 @@ enum Command {
     Check {
         /// The template
         file: PathBuf,
+        /// Try it as the partial of this name
+        #[arg(long = "as", value_name = "PARTIAL")]
+        partial: Option<String>,
     },
 }
 
@@ -53,9 +57,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             };
             Reply::done("kyklos-release/notes-template-show/v1", text, *text)
         }
-        Command::Check { file } => {
-            let text = String::from_utf8_lossy(&context.read(file, MAX_TEMPLATE)?).into_owned();
-            let tried = Writer::new(Preset::Kyklos, None)?.with_template(&text)?.try_out()?;
+        Command::Check { file, partial } => {
+            let path = file.display().to_string();
+            let text = settings::utf8(&path, context.read(file, MAX_TEMPLATE)?)?;
+            let writer = Writer::new(Preset::Kyklos, None)?;
+            let writer = match partial {
+                Some(name) => writer.with_partial(name, &path, &text)?,
+                None => writer.with_template(&path, &text)?,
+            };
+            let tried = writer.try_out(partial.as_deref())?;
             Reply::done("kyklos-release/notes-template-check/v1", &tried, tried.as_str())
         }
     }

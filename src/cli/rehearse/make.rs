@@ -20,13 +20,11 @@ use crate::format::oci::annotation;
 use crate::format::release_manifest;
 use crate::image::{self, Contents, Settings};
 use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest};
-use crate::notes::{Document, Preset, Writer};
+use crate::notes::{Blank, Document};
 use crate::plan::plan;
 use crate::port::{Files as _, Progress as _, SignerIdentity, Trust as _};
 use crate::sbom::{self, About, Executable, ImageSubject};
 
-/// The body of a release on GitHub holds 125,000 bytes, the marker included.
-const BODY: usize = 124_000;
 /// How long the certificate of a rehearsal is valid.
 const VALID: SignedDuration = SignedDuration::from_hours(24 * 365);
 
@@ -220,30 +218,39 @@ fn notes_of(
 ) -> Result<(), CliError> {
     let facts = &inputs.facts;
     let tag = facts.tag.file_part();
+    let named = |name: &str| name.parse::<AssetName>().ok();
+    // What is made after the notes is there when they are read.
+    let later = [CHECKSUMS].into_iter().chain((!inputs.executables.is_empty()).then_some("sbom.json"));
     let document = Document {
         name: facts.name.clone(),
         image: image.map(|image| format!("{}:{tag}@{}", image.repository, image.digest)),
+        files: inputs
+            .assets
+            .iter()
+            .map(|(name, bytes)| (name.clone(), Some(Digest::of(bytes))))
+            .chain(later.filter_map(named).map(|name| (name, None)))
+            .collect(),
         ..Document::default()
     };
-    let made = || -> Result<(String, String), CliError> {
-        let notes = notes::of_release(project, facts)?;
-        let writer = Writer::new(Preset::Kyklos, project.repository.origin())?;
-        let changelog = writer.changelog(std::slice::from_ref(&notes), false)?;
-        let (text, left_out) = writer.body(&notes, &document, BODY)?;
-        if left_out > 0 {
-            context.printer.warn(&format!("{left_out} lines of the release notes are in the changelog only"));
+    let (changelog, text) = match notes::texts(project, facts, document) {
+        Ok(texts) => {
+            if texts.body.left_out > 0 {
+                let lines = texts.body.left_out;
+                context
+                    .printer
+                    .warn(&format!("{lines} lines of the release notes are in the changelog only"));
+            }
+            (texts.changelog, texts.body.text)
         }
-        Ok((changelog, text))
-    };
-    let (changelog, text) = match made() {
-        Ok(texts) => texts,
         Err(error) => {
             let reason = &error.problem().message;
             context
                 .printer
                 .warn(&format!("the notes could not be generated ({reason}); a template is in their place"));
-            let manual = crate::notes::manual(&facts.name, &facts.version.to_string(), reason, MANUAL_MARK)?;
-            (manual.clone(), manual)
+            let blank = |blank| {
+                crate::notes::manual(blank, &facts.name, &facts.version.to_string(), reason, MANUAL_MARK)
+            };
+            (blank(Blank::Changelog)?, blank(Blank::ReleaseNotes)?)
         }
     };
     put(&format!("CHANGELOG-{tag}.md"), changelog.as_bytes())?;

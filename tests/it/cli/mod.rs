@@ -11,6 +11,7 @@ mod init;
 mod lint;
 mod notes;
 mod notes_changes;
+mod notes_files;
 mod notes_histories;
 mod notes_next;
 mod notes_settings;

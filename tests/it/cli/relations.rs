@@ -237,7 +237,7 @@ fn templates_fail_with_place_and_nearest_name() {
     );
     let typo = run("notes generate --unreleased --template typo.hbs").expect(2);
     assert!(
-        typo.stderr().contains("line 2") && typo.stderr().contains("did you mean `heading`?"),
+        typo.stderr().contains("--> typo.hbs:2:3") && typo.stderr().contains("did you mean `heading`?"),
         "{}",
         typo.show()
     );

@@ -1,5 +1,6 @@
 //! Version 1 of the answers.
 
+pub mod context;
 pub mod files;
 pub mod gate;
 pub mod image;

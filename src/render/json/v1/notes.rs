@@ -5,13 +5,57 @@ use serde::Serialize;
 
 use crate::format::conventional::{Message, MessageError};
 use crate::model::{CommitId, Origin};
-use crate::notes::{self, Bump, Entry, ReleaseNotes, Status};
+use crate::notes::{self, Bump, Entry, Fitted, ReleaseNotes, Status};
 
 /// `notes generate`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Notes {
+    /// The name of the project.
+    pub name: String,
+    /// The page of the repository, where it has one.
+    pub repository: Option<String>,
+    /// Whether it is a whole changelog, which has a title.
+    pub whole: bool,
+    /// The text of the one release, where a number of bytes or release notes were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
+    /// The file the releases were put into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changelog: Option<Changelog>,
     /// Newest first.
     pub releases: Vec<Release>,
+}
+
+/// The text of one release.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Body {
+    /// Markdown.
+    pub text: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The bytes that were allowed; `null` for a template that is to be filled in by hand.
+    pub limit: Option<u64>,
+    /// How many lines were left out.
+    pub left_out: u64,
+    /// What was done to stay within the limit, in order: `contributors`, `counts`, `lines`.
+    pub steps: Vec<String>,
+    /// Whether it is a template for a person to fill in, because the notes could not be made.
+    pub manual: bool,
+}
+
+/// A changelog that releases were put into.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Changelog {
+    /// The file.
+    pub path: String,
+    /// Whether its bytes changed.
+    pub changed: bool,
+    /// Headings of sections that are new.
+    pub added: Vec<String>,
+    /// Headings of sections that were there.
+    pub replaced: Vec<String>,
+    /// Lines of such sections that are written by hand and stayed.
+    pub kept: u64,
 }
 
 /// One release.
@@ -164,6 +208,32 @@ pub struct Line {
     /// `not-for-commits` or `wrong`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature_doubt: Option<String>,
+}
+
+impl Body {
+    /// A text and what was done to it.
+    pub fn of(fitted: &Fitted, limit: usize) -> Self {
+        Self {
+            bytes: fitted.text.len() as u64,
+            text: fitted.text.clone(),
+            limit: Some(limit as u64),
+            left_out: fitted.left_out as u64,
+            steps: fitted.steps.iter().map(|step| step.as_str().to_owned()).collect(),
+            manual: false,
+        }
+    }
+
+    /// A template for a person to fill in.
+    pub fn manual(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            bytes: text.len() as u64,
+            limit: None,
+            left_out: 0,
+            steps: Vec::new(),
+            manual: true,
+        }
+    }
 }
 
 impl Line {

@@ -1,0 +1,134 @@
+//! Shortening: a release in at most so many bytes, never cut inside a line.
+
+use super::entry::Section;
+use super::fault::RenderError;
+use super::release::ReleaseNotes;
+use super::view::LeftOut;
+use crate::format::release_manifest::MAX_BODY_BYTES;
+
+/// The most bytes of a release page that leaves room for the marker of a publication; GitHub takes 125,000 characters,
+/// and bytes are never fewer.
+pub const BODY: usize = MAX_BODY_BYTES as usize - 256;
+
+/// A text that fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitted {
+    /// The text.
+    pub text: String,
+    /// What was done to it, in order; empty when it fits as it is.
+    pub steps: Vec<Step>,
+    /// How many lines are elsewhere.
+    pub left_out: usize,
+}
+
+/// One step of shortening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Contributors are not named.
+    Contributors,
+    /// Sections of little weight are told with fewer lines and a count.
+    Counts,
+    /// Lines of features, of holes that were closed, or of what breaks are elsewhere as well.
+    Lines,
+}
+
+impl Step {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contributors => "contributors",
+            Self::Counts => "counts",
+            Self::Lines => "lines",
+        }
+    }
+}
+
+/// What stays longest has the highest number. Lines that break something have 5.
+fn weight(section: &Section) -> u8 {
+    match section {
+        Section::Named(_) | Section::Changed => 0,
+        Section::Removed => 1,
+        Section::Deprecated => 2,
+        Section::Fixed => 3,
+        Section::Added => 4,
+        Section::Security => 6,
+    }
+}
+
+/// The weight of lines that break something.
+const BREAKING: u8 = 5;
+
+/// Writes a release with some lines left out.
+pub(super) type Write<'a> = dyn Fn(&ReleaseNotes, &LeftOut) -> Result<String, RenderError> + 'a;
+
+/// Contributors go first, then lines from the end of their section, sections of the least weight first; each section
+/// tells how many lines are elsewhere. What breaks and what closes holes stays longest.
+pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Result<Fitted, RenderError> {
+    let whole = write(notes, &LeftOut::default())?;
+    if whole.len() <= limit {
+        return Ok(Fitted { text: whole, steps: Vec::new(), left_out: 0 });
+    }
+    let mut notes = notes.clone();
+    let mut steps = Vec::new();
+    if !notes.contributors.is_empty() {
+        notes.contributors.clear();
+        steps.push(Step::Contributors);
+        let text = write(&notes, &LeftOut::default())?;
+        if text.len() <= limit {
+            return Ok(Fitted { text, steps, left_out: 0 });
+        }
+    }
+    let lines = notes.sections.iter().map(|(_, entries)| entries.len()).sum::<usize>() + notes.breaking.len();
+    let try_out = |count: usize| {
+        let (short, left_out) = without(&notes, count);
+        Ok::<_, RenderError>((write(&short, &left_out)?, left_out))
+    };
+    // The text gets shorter with the lines that go: about the fewest that will do.
+    let (mut low, mut high) = (1, lines);
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if try_out(middle)?.0.len() <= limit { high = middle } else { low = middle + 1 }
+    }
+    let mut count = low.min(lines);
+    loop {
+        let (text, left_out) = try_out(count)?;
+        if text.len() <= limit {
+            let heavy = |(section, _): &(Section, usize)| weight(section) >= weight(&Section::Added);
+            let heavy = left_out.breaking > 0 || left_out.sections.iter().any(heavy);
+            steps.push(Step::Counts);
+            steps.extend(heavy.then_some(Step::Lines));
+            return Ok(Fitted { text, steps, left_out: left_out.total() });
+        }
+        // A count that appears may be longer than the line it stands for.
+        count += 1;
+        if count > lines {
+            return Err(RenderError::TooLong { limit, found: text.len() });
+        }
+    }
+}
+
+/// The release without `count` lines.
+fn without(notes: &ReleaseNotes, count: usize) -> (ReleaseNotes, LeftOut) {
+    let mut short = notes.clone();
+    let mut order: Vec<(u8, Option<usize>)> =
+        short.sections.iter().enumerate().map(|(at, (section, _))| (weight(section), Some(at))).collect();
+    order.push((BREAKING, None));
+    order.sort_by_key(|(weight, _)| *weight);
+    let mut left_out = LeftOut::default();
+    let mut left = count;
+    for (_, at) in order {
+        let entries = match at {
+            Some(at) => &mut short.sections[at].1,
+            None => &mut short.breaking,
+        };
+        let gone = left.min(entries.len());
+        entries.truncate(entries.len() - gone);
+        left -= gone;
+        match at {
+            Some(at) if gone > 0 => left_out.sections.push((short.sections[at].0.clone(), gone)),
+            Some(_) => {}
+            None => left_out.breaking = gone,
+        }
+    }
+    (short, left_out)
+}
