@@ -27,6 +27,11 @@ const TARGETS: &[(&str, Target)] = &[
             assert!(outline.definitions <= text.len());
         }
     }),
+    ("challenge", |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            let _ = kyklos_release::format::challenge::parse(text);
+        }
+    }),
     ("checksums", |bytes| {
         let _ = kyklos_release::format::checksums::read(bytes);
     }),
@@ -45,6 +50,12 @@ const TARGETS: &[(&str, Target)] = &[
     }),
     ("docker_archive", |bytes| {
         let _ = kyklos_release::format::docker_archive::read(bytes);
+    }),
+    ("docker_config", |bytes| {
+        if let Ok(config) = kyklos_release::format::docker_config::DockerConfig::parse(bytes) {
+            let _ = config.login("ghcr.io", "org/app");
+        }
+        let _ = kyklos_release::format::docker_config::helper_answer(bytes);
     }),
     ("gotest", |bytes| {
         let _ = kyklos_release::format::gotest::read(bytes);
@@ -72,6 +83,13 @@ const TARGETS: &[(&str, Target)] = &[
     ("purl", |bytes| {
         if let Ok(text) = std::str::from_utf8(bytes) {
             let _ = text.parse::<kyklos_release::format::purl::Purl>();
+        }
+    }),
+    ("reference", |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(target) = text.parse::<kyklos_release::model::Target>()
+        {
+            assert_eq!(target.to_string().parse(), Ok(target));
         }
     }),
     ("release_manifest", |bytes| {

@@ -77,7 +77,9 @@ impl Http {
     /// The client for a URL.
     pub fn client(&self, url: &Url) -> Result<&Client, HttpError> {
         if self.settings.offline {
-            return Err(HttpError::Offline { host: url.host_str().unwrap_or_default().to_owned() });
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            let host = format!("{}{port}", url.host_str().unwrap_or_default());
+            return Err(HttpError::Offline { host });
         }
         let (secure, local) = (url.scheme() == "https", is_loopback(url));
         let slot = &self.clients[usize::from(secure) * 2 + usize::from(local)];

@@ -121,6 +121,11 @@ fn no_image(target: &Target) -> CliError {
 
 /// Opens what a target names and finds out what in it is meant.
 pub(in crate::cli) fn open(context: &Context, target: &Target) -> Result<Opened, CliError> {
+    open_for(context, target, Access::Read)
+}
+
+/// The same with a login that may do more.
+fn open_for(context: &Context, target: &Target, access: Access) -> Result<Opened, CliError> {
     let (inside, registry, roots, archive): (_, Box<dyn Registry>, _, _) = match target {
         Target::Layout(inside) => {
             let layout = Layout::open(context.path(&inside.path))?;
@@ -138,7 +143,7 @@ pub(in crate::cli) fn open(context: &Context, target: &Target) -> Result<Opened,
             let roots = meant(inside).is_none().then(|| registry.roots()).transpose()?;
             (inside, Box::new(registry), roots, None)
         }
-        Target::Registry(reference) => return open_registry(context, target, reference),
+        Target::Registry(reference) => return open_registry(context, target, reference, access),
         Target::File(_) | Target::Dir(_) => return Err(no_image(target)),
     };
     let meant = match meant(inside) {
@@ -149,8 +154,13 @@ pub(in crate::cli) fn open(context: &Context, target: &Target) -> Result<Opened,
 }
 
 /// Opens a repository on the network. Nothing is sent; a reference that says nothing else means `latest`.
-fn open_registry(context: &Context, target: &Target, reference: &Reference) -> Result<Opened, CliError> {
-    let registry = context.wire()?.repository(reference.repository.clone(), Access::Read);
+fn open_registry(
+    context: &Context,
+    target: &Target,
+    reference: &Reference,
+    access: Access,
+) -> Result<Opened, CliError> {
+    let registry = context.wire()?.repository(reference.repository.clone(), access);
     let meant = match (&reference.digest, &reference.tag) {
         (Some(digest), _) => Meant::Digest(*digest),
         (None, tag) => Meant::Tag(tag.clone().unwrap_or_else(|| "latest".to_owned())),

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::push::{Declared, policy, tag};
-use super::{CliError, Context, FORMATS, Reply, open};
+use super::{CliError, Context, FORMATS, Reply, open_for};
+use crate::adapter::oci::Access;
 use crate::image::{TagState, Wanted, move_tags};
 use crate::model::Target;
 use crate::render::json::v1;
@@ -34,7 +35,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let policy = policy(args.immutable, args.rolling);
     let wanted = Wanted { tags: &args.tags, policy, known_as: args.target.tag(), rolling: &declared.rolling };
     let (digest, moves) = context.block_on(async {
-        let opened = open(context, &args.target)?;
+        let opened = open_for(context, &args.target, Access::Write)?;
         let manifest = opened.manifest().await?;
         let moves = move_tags(&*opened.registry, &manifest, &wanted).await?;
         opened.finish().await?;

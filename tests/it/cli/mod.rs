@@ -9,6 +9,7 @@ mod image;
 mod import;
 mod init;
 mod lint;
+mod network;
 mod notes;
 mod notes_changes;
 mod notes_files;

@@ -74,6 +74,29 @@ impl Kyklos {
         started.child.wait().expect("the process ends");
     }
 
+    /// Runs it and looks at how much memory it takes, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak(self) -> (Run, u64) {
+        let started = self.spawn();
+        let status = format!("/proc/{}/status", started.child.id());
+        let watcher = std::thread::spawn(move || {
+            let mut peak = 0;
+            // A process that has ended and was not waited for has no memory any more.
+            while let Ok(text) = std::fs::read_to_string(&status) {
+                let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                let Some(now) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+                else {
+                    break;
+                };
+                peak = peak.max(now);
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            peak
+        });
+        let run = started.wait();
+        (run, watcher.join().expect("the watcher ends"))
+    }
+
     /// Runs it.
     pub(crate) fn run(self) -> Run {
         self.run_with(b"")

@@ -501,6 +501,10 @@ impl Shared {
         if request.path == "/token" {
             return self.token(request);
         }
+        if request.path == "/v2/" {
+            // Other clients ask; ours never does.
+            return Answer::new(200);
+        }
         if let Some(refusal) = self.refuse(request) {
             return refusal;
         }

@@ -4,6 +4,8 @@ mod auth;
 mod basics;
 mod faults;
 mod hostile;
+mod places;
+mod second;
 
 use std::future::Future;
 use std::io::Read as _;

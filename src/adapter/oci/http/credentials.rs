@@ -62,7 +62,8 @@ impl CredentialSources {
                 None => {}
                 Some(Login::Here(credential)) => return Ok(Some(credential)),
                 Some(Login::Helper { name, server }) => {
-                    if let Some(credential) = ask(&name, &server, HELPER_PATIENCE).map_err(failed)? {
+                    let command = Command::new(format!("docker-credential-{name}"));
+                    if let Some(credential) = ask(command, &server, HELPER_PATIENCE).map_err(failed)? {
                         return Ok(Some(credential));
                     }
                 }
@@ -72,10 +73,10 @@ impl CredentialSources {
     }
 }
 
-/// Asks `docker-credential-NAME get` for a server. A helper that does not know it gives `None`.
-fn ask(name: &str, server: &str, patience: Duration) -> Result<Option<Credential>, String> {
-    let program = format!("docker-credential-{name}");
-    let mut child = Command::new(&program)
+/// Asks a helper for a server, `get`. One that does not know it gives `None`.
+fn ask(mut command: Command, server: &str, patience: Duration) -> Result<Option<Credential>, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -119,4 +120,34 @@ fn ask(name: &str, server: &str, patience: Duration) -> Result<Option<Credential
         return Err(format!("{program} failed"));
     }
     helper_answer(&said).map(Some).map_err(|error| format!("{program}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A helper that is this shell script; it sees `get` as its first argument.
+    fn helper(script: &str, patience: Duration) -> Result<Option<Credential>, String> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "helper"]);
+        ask(command, "ghcr.io", patience)
+    }
+
+    #[test]
+    fn helpers_that_answer_do_not_know_fail_hang_and_babble() {
+        let long = Duration::from_secs(20);
+        let right = helper(r#"read s; echo "{\"Username\":\"$1\",\"Secret\":\"$s\"}""#, long).unwrap();
+        let expected = Credential::Basic { user: "get".to_owned(), password: "ghcr.io".to_owned() };
+        assert_eq!(right, Some(expected));
+        let unknown = helper("echo credentials not found in native keychain; exit 1", long);
+        assert_eq!(unknown, Ok(None));
+        for (script, patience, expected) in [
+            ("exit 3", long, "sh failed"),
+            ("exec sleep 60", Duration::from_millis(100), "sh did not answer in 0 seconds"),
+            ("exec yes", long, "sh says more than 65536 bytes"),
+            ("echo '{\"Secret\":\"hunter2\"'", long, "sh: it cannot be parsed, line 2, column 0"),
+        ] {
+            assert_eq!(helper(script, patience).unwrap_err(), expected, "{script}");
+        }
+    }
 }

@@ -1,0 +1,100 @@
+//! Where a host leads requests, and what of them goes along. Places that must not be reached are listeners that count.
+
+use kyklos_release::format::oci::MANIFEST_LIMIT;
+use kyklos_release::model::Digest;
+use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
+
+use super::{described, read, wait};
+use crate::support::registry::{Auth, Fault, Options, TestRegistry, wire};
+
+/// An answer that leads somewhere else.
+fn led_to(status: u16, place: &str) -> Fault {
+    Fault::Answer(status, format!("Location: {place}").leak(), "")
+}
+
+fn with_login() -> (TestRegistry, kyklos_release::adapter::oci::HttpRegistry) {
+    let host = TestRegistry::start(Options { auth: Auth::Basic("me", "secret"), ..Options::default() });
+    let logins = serde_json::json!({"auths": {host.host(): {"username": "me", "password": "secret"}}});
+    let registry = host.open_on(&wire(Some(logins.to_string())), "a");
+    // It is known by now that a login is wanted.
+    wait(registry.tags()).unwrap();
+    host.forget();
+    (host, registry)
+}
+
+fn authorized(host: &TestRegistry) -> Vec<bool> {
+    host.log().iter().map(|one| one.headers.contains_key("authorization")).collect()
+}
+
+#[test]
+fn a_blob_may_be_elsewhere_but_the_login_stays() {
+    let (host, registry) = with_login();
+    let storage = TestRegistry::start(Options::default());
+    let descriptor = described(b"blob");
+    storage.change("a", |stored| {
+        stored.blobs.insert(descriptor.digest.to_string(), b"blob".to_vec().into());
+    });
+    for status in [301, 302, 303, 307, 308] {
+        let place = format!("http://{}/v2/a/blobs/{}?X-Amz-Signature=x", storage.host(), descriptor.digest);
+        host.fail("GET", "blobs", 1, led_to(status, &place));
+        assert_eq!(wait(read(&registry, &descriptor)).unwrap().unwrap(), b"blob", "{status}");
+    }
+    assert_eq!(authorized(&host), [true; 5]);
+    assert_eq!(authorized(&storage), [false; 5]);
+}
+
+#[test]
+fn who_has_left_does_not_get_the_login_back() {
+    let (host, registry) = with_login();
+    let other = TestRegistry::start(Options::default());
+    let descriptor = described(b"blob");
+    host.fail("GET", "blobs", 1, led_to(307, &format!("http://{}/v2/x/blobs/y", other.host())));
+    other.fail("GET", "blobs", 1, led_to(307, &format!("http://{}/v2/a/blobs/z", host.host())));
+    let error = wait(read(&registry, &descriptor)).unwrap_err();
+    assert!(matches!(error, RegistryError::Answered { .. }), "{error}");
+    assert_eq!((authorized(&host), authorized(&other)), (vec![true, false], vec![false]));
+}
+
+#[test]
+fn circles_and_inward_places_end() {
+    let (host, registry) = with_login();
+    host.fail("GET", "manifests", 100, led_to(307, "/v2/a/manifests/v1"));
+    let error = wait(registry.tagged("v1", MANIFEST_LIMIT)).unwrap_err();
+    assert!(matches!(error, RegistryError::Answered { .. }), "{error}");
+    assert_eq!(host.log().len(), 6);
+    for place in
+        ["http://169.254.169.254/", "http://10.0.0.1/", "ftp://x/", "http://u:p@127.0.0.1:1/", "http://["]
+    {
+        host.fail("GET", "blobs", 1, led_to(307, place));
+        let error = wait(read(&registry, &described(b"x"))).unwrap_err();
+        assert!(matches!(error, RegistryError::Astray { .. }), "{place}: {error}");
+    }
+}
+
+#[test]
+fn an_upload_that_is_sent_elsewhere_goes_without_a_login() {
+    let (host, registry) = with_login();
+    let storage = TestRegistry::start(Options::default());
+    let elsewhere = storage.open("a");
+    let blob = Content::bytes(Digest::of(b"blob"), b"blob".to_vec());
+    // A session of the other host, as a registry that hands uploads over would name it.
+    let (session, _) = wait(async {
+        storage.fail("PUT", "uploads", 1, Fault::ResetBefore);
+        storage.fail("GET", "uploads", 1, Fault::Answer(410, "", ""));
+        let other = Content::bytes(Digest::of(b"other"), b"other".to_vec());
+        let _ = elsewhere.put_blob(&other, None).await;
+        (storage.log()[1].path.split("&digest").next().unwrap().to_owned(), ())
+    });
+    storage.forget();
+    host.fail("POST", "uploads", 1, Fault::Header("Location", format!("http://{}{session}", storage.host())));
+    assert_eq!(wait(registry.put_blob(&blob, None)).unwrap(), Stored::Uploaded);
+    assert_eq!(authorized(&storage), vec![false; storage.log().len()]);
+    assert!(!storage.log().is_empty());
+    assert_eq!(storage.stored("a").blobs.len(), 2, "{:?}", storage.routes());
+    // Never without TLS where there was TLS, never into a private network.
+    for place in ["http://169.254.169.254/upload", "file:///tmp/x"] {
+        host.fail("POST", "uploads", 1, Fault::Header("Location", place.to_owned()));
+        let error = wait(registry.put_blob(&blob, None)).unwrap_err();
+        assert!(matches!(error, RegistryError::Astray { .. }), "{error}");
+    }
+}
