@@ -120,6 +120,7 @@ def make_images():
         header = b"\x7fELF\x02\x01\x01" + bytes(9) + bytes([2, 0, machine, 0])
         with open(os.path.join(HOME, f"app-{architecture}"), "wb") as file:
             file.write(header + hashlib.sha256(architecture.encode()).digest() * 2000)
+            os.fchmod(file.fileno(), 0o755)
     made = data("image", "assemble", "--name", "app", "--binary", "linux/amd64=app-amd64", "--binary", "linux/arm64=app-arm64",
                 "--annotation", "org.opencontainers.image.version=1.0.0", "--label", "team=a", "-o", "oci:image:v1.0.0")
     return made["digest"]
