@@ -1,6 +1,6 @@
 //! A proxy on this machine that lets every request wait, as a registry behind a network does, and counts them.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
