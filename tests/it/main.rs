@@ -12,6 +12,7 @@ mod floors;
 mod flow;
 mod layout;
 mod look;
+mod look_far;
 mod readme;
 mod support;
 mod transfer;
