@@ -182,7 +182,7 @@ fn requests(bench: &mut Bench) {
             0.75,
             &[
                 way("kyklos-release", &[&format!("image push oci:image:v1.0.0 {}", to("kyklos"))]),
-                way("crane", &[&format!("push --insecure --index one {}", to("crane"))]),
+                way("crane", &[&format!("push --insecure one {}", to("crane"))]),
                 way(
                     "oras",
                     &[&format!("copy --to-plain-http --from-oci-layout image:v1.0.0 {}", to("oras"))],

@@ -392,3 +392,20 @@ fn an_index_that_lies_about_a_platform_or_hides_damage_is_not_sound() {
     std::fs::write(bundle, "BUNDLE").unwrap();
     assert_eq!(codes(), (false, "image-platform image-incomplete".to_owned()));
 }
+
+#[test]
+fn a_layout_that_lists_platforms_beside_their_index_holds_one_image() {
+    let here = tempfile::tempdir().unwrap();
+    let (layout, image) = stored(here.path());
+    let path = layout.root().join("index.json");
+    let mut listing: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let children = image.package.manifests.iter().filter(|one| one.digest != image.index.digest);
+    let entries = listing["manifests"].as_array_mut().unwrap();
+    for child in children {
+        entries.push(serde_json::to_value(child.descriptor()).unwrap());
+    }
+    std::fs::write(&path, listing.to_string()).unwrap();
+    assert_eq!(layout.roots().unwrap(), [image.index.digest]);
+    wait(layout.tag("amd64", &image.platforms[0].1)).unwrap();
+    assert_eq!(layout.roots().unwrap().len(), 2, "a platform with a tag of its own is an image");
+}

@@ -101,16 +101,19 @@ class Server:
 
 
 def layout_digest(directory):
-    """The one index or manifest a layout lists that is attached to nothing."""
+    """The one index or manifest a layout lists that is attached to nothing and in nothing."""
     with open(os.path.join(HOME, directory, "index.json")) as file:
         listed = json.load(file)["manifests"]
-    roots = []
+    roots, children = [], set()
     for entry in listed:
         with open(os.path.join(HOME, directory, "blobs", *entry["digest"].split(":")), "rb") as file:
             content = file.read()
         equal(entry["digest"], sha256(content), "the digest in the layout")
-        if "subject" not in json.loads(content) and entry["digest"] not in roots:
+        document = json.loads(content)
+        children.update(child["digest"] for child in document.get("manifests", []))
+        if "subject" not in document and entry["digest"] not in roots:
             roots.append(entry["digest"])
+    roots = [root for root in roots if root not in children]
     assert len(roots) == 1, f"{directory} lists {roots}"
     return roots[0]
 
@@ -141,7 +144,7 @@ PULL = {
 }
 PUSH = {
     "skopeo": lambda layout, ref: run("skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--preserve-digests", "--dest-tls-verify=false", f"oci:{layout}", f"docker://{ref}"),
-    "crane": lambda layout, ref: run("crane", "push", "--insecure", "--index", layout.split(":")[0] + "-one", ref),
+    "crane": lambda layout, ref: run("crane", "push", "--insecure", layout.split(":")[0] + "-one", ref),
     "oras": lambda layout, ref: run("oras", "copy", "--to-plain-http", "--from-oci-layout", layout, ref),
     "regctl": lambda layout, ref: run("regctl", "image", "copy", f"ocidir://{layout}", ref),
 }

@@ -96,16 +96,22 @@ impl Layout {
     }
 
     /// What somebody means who names the layout without tag and digest: the listed manifests that are attached to
-    /// nothing, sorted by digest.
+    /// nothing and named by no other, or have a tag, sorted by digest.
     pub fn roots(&self) -> Result<Vec<Digest>, RegistryError> {
-        let mut roots = BTreeSet::new();
-        for entry in self.listing()?.entries().filter(|entry| is_document(entry)) {
+        let listing = self.listing()?;
+        let (mut roots, mut children) = (BTreeSet::new(), BTreeSet::new());
+        for entry in listing.entries().filter(|entry| is_document(entry)) {
             let (_, document) = self.document(entry, MANIFEST_LIMIT)?;
             if document.subject().is_none() {
                 roots.insert(entry.digest);
             }
+            if let Document::Index(index) = document {
+                children.extend(index.manifests.into_iter().map(|child| child.digest));
+            }
         }
-        Ok(roots.into_iter().collect())
+        // Some tools list the platforms beside their index.
+        let tagged: BTreeSet<Digest> = listing.tags().iter().flat_map(|tag| listing.tagged(tag)).collect();
+        Ok(roots.into_iter().filter(|root| tagged.contains(root) || !children.contains(root)).collect())
     }
 
     /// A killed run leaves nothing but our own temporary files before `oci-layout` exists.
