@@ -82,3 +82,42 @@ fn chapter(command: &Command, into: &mut String) {
         chapter(sub, into);
     }
 }
+
+/// The words of a command line as a shell splits them; variables stay as they are.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (String::new(), None);
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some(_) => word.push(c),
+            None if c == '"' || c == '\'' => quote = Some(c),
+            None if c.is_whitespace() => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
+            None => word.push(c),
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+#[test]
+fn every_command_line_in_the_documents_is_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = vec![root.join("README.md")];
+    documents.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut seen = 0;
+    for path in documents {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for block in text.split("```sh\n").skip(1) {
+            let block = block.split("```").next().unwrap().replace("\\\n", " ");
+            for line in block.lines().filter(|line| line.starts_with("kyklos-release ")) {
+                let line = line.split([';', '|', '>', '#']).next().unwrap().split("&&").next().unwrap();
+                let parsed = kyklos_release::cli::command().try_get_matches_from(words(line));
+                assert!(parsed.is_ok(), "{}: {line}\n{}", path.display(), parsed.unwrap_err());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} command lines");
+}
