@@ -353,7 +353,7 @@ async fn send_content(
     }
     let mut unlisted = Vec::new();
     for step in graph.below() {
-        unlisted.extend(put_step(transfer, registry, &step, one).await?);
+        unlisted.extend(put_step(transfer, graph, registry, &step, one).await?);
     }
     let attached = graph.attached();
     let alone = transfer.places.len() == 1 && attached.is_empty() && !transfer.wanted.tags.is_empty();
@@ -364,7 +364,7 @@ async fn send_content(
         unlisted.extend(put.unlisted);
     }
     for step in &attached {
-        unlisted.extend(put_step(transfer, registry, step, one).await?);
+        unlisted.extend(put_step(transfer, graph, registry, step, one).await?);
         one.attached.extend(step.iter().map(|node| node.manifest.digest));
     }
     if !unlisted.is_empty() {
@@ -377,6 +377,7 @@ async fn send_content(
 /// Stores the manifests of one step; answers those whose store does not list them.
 async fn put_step(
     transfer: &Transfer<'_>,
+    graph: &Graph,
     registry: &dyn Registry,
     step: &[&Node],
     one: &mut Arrived,
@@ -386,7 +387,17 @@ async fn put_step(
     }
     let putting = step.iter().map(|node| async {
         let Manifest { media_type, bytes, .. } = &node.manifest;
-        Ok::<_, ImageError>(registry.put_manifest(media_type, bytes, &[]).await?)
+        let put = match registry.put_manifest(media_type, bytes, &[]).await {
+            // The host said to have them and does not: once more, without asking.
+            Err(RegistryError::NamedNotStored { missing, .. }) => {
+                for blob in graph.blobs.iter().filter(|blob| missing.contains(&blob.digest)) {
+                    registry.put_blob(&Content::stored(transfer.source, blob), None).await?;
+                }
+                registry.put_manifest(media_type, bytes, &[]).await
+            }
+            put => put,
+        };
+        Ok::<_, ImageError>(put?)
     });
     let put = side_by_side(transfer.jobs, putting).await?;
     one.manifests.extend(put.iter().map(|put| put.digest));

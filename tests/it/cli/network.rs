@@ -14,6 +14,11 @@ const CONFIG: &str = r#"{"architecture":"amd64","os":"linux","config":{"User":"6
 /// An image of one platform under `app:v1`.
 fn host(options: Options) -> TestRegistry {
     let host = TestRegistry::start(options);
+    fill(&host);
+    host
+}
+
+fn fill(host: &TestRegistry) {
     host.change("app", |stored| {
         let config = Digest::of(CONFIG.as_bytes());
         let manifest = format!(
@@ -27,7 +32,6 @@ fn host(options: Options) -> TestRegistry {
         stored.manifests.insert(digest.clone(), (media_type::MANIFEST.to_owned(), manifest.into_bytes()));
         stored.tags.insert("v1".to_owned(), digest);
     });
-    host
 }
 
 fn login(here: &Path, host: &str) {
@@ -193,4 +197,75 @@ fn a_closed_pipe_is_no_reason_to_fail() {
     assert!(text.starts_with("before\n{"), "{text}");
     let run = kyklos(here.path()).args("image inspect --events /nonexistent/x").arg(&target).run();
     assert!(run.code() != 0 && run.code() != 70, "{}", run.show());
+}
+
+#[test]
+fn a_certificate_authority_that_was_named_is_trusted() {
+    let here = tempfile::tempdir().unwrap();
+    let (host, authority) = TestRegistry::start_tls(Options::default());
+    fill(&host);
+    std::fs::write(here.path().join("ca.pem"), authority).unwrap();
+    let port = host.host().split(':').nth(1).unwrap().to_owned();
+    for name in ["127.0.0.1", "localhost"] {
+        let target = format!("{name}:{port}/app:v1");
+        let inspect = |more: &str| kyklos(here.path()).args("-v image inspect").args(more).arg(&target).run();
+        let run = inspect("--ca-file ca.pem").expect(0);
+        assert!(
+            run.stderr().contains(&format!("GET https://{name}:{port}/v2/app/manifests/v1 200")),
+            "{}",
+            run.stderr()
+        );
+    }
+    assert!(host.log().iter().all(|one| one.path != "/v2/"));
+}
+
+#[test]
+fn a_layer_that_is_said_to_be_elsewhere_is_not_looked_for_there() {
+    let here = tempfile::tempdir().unwrap();
+    let elsewhere = TestRegistry::start(Options::default());
+    let host = TestRegistry::start(Options { checks_named: false, ..Options::default() });
+    host.change("app", |stored| {
+        let config = Digest::of(CONFIG.as_bytes());
+        stored.blobs.insert(config.to_string(), CONFIG.as_bytes().to_vec().into());
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{config}","size":{}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip","digest":"{}","size":5,"urls":["http://{}/layer"]}}]}}"#,
+            media_type::MANIFEST,
+            media_type::CONFIG,
+            CONFIG.len(),
+            Digest::of(b"layer"),
+            elsewhere.host()
+        );
+        let digest = Digest::of(manifest.as_bytes()).to_string();
+        stored.manifests.insert(digest.clone(), (media_type::MANIFEST.to_owned(), manifest.into_bytes()));
+        stored.tags.insert("v1".to_owned(), digest);
+    });
+    for command in ["image inspect", "image check", "image copy --referrers"] {
+        let target = format!("{}/app:v1", host.host());
+        let run = kyklos(here.path()).args(command).arg(target);
+        let run = if command.contains("copy") { run.arg("oci:copied:v1") } else { run }.run();
+        assert!(run.code() != 70, "{}", run.show());
+    }
+    assert_eq!(elsewhere.log().len(), 0);
+}
+
+#[test]
+fn a_blob_that_a_host_only_said_to_have_is_sent() {
+    let here = tempfile::tempdir().unwrap();
+    let from = host(Options::default());
+    let _ = kyklos(here.path())
+        .args("image index create")
+        .arg(format!("{}/app:v2", from.host()))
+        .arg(format!("{}/app:v1", from.host()))
+        .run()
+        .expect(0);
+    let to = TestRegistry::start(Options::default());
+    to.fail("POST", "uploads", 1, Fault::Answer(201, "Location: /v2/b/blobs/x", ""));
+    let run = kyklos(here.path())
+        .args("image copy")
+        .arg(format!("{}/app:v2", from.host()))
+        .arg(format!("{}/b:v2", to.host()))
+        .run()
+        .expect(0);
+    assert_eq!(to.stored("b").blobs, from.stored("app").blobs, "{}\n{:?}", run.show(), to.routes());
+    assert_eq!(to.stored("b").tags["v2"], from.stored("app").tags["v2"]);
 }

@@ -4,7 +4,7 @@
 //! It speaks HTTP/1.1 over plain sockets, one thread per connection, so that it can break where a real server would.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -158,6 +158,7 @@ struct State {
 
 struct Shared {
     options: Options,
+    tls: Option<Arc<rustls::ServerConfig>>,
     address: SocketAddr,
     state: Mutex<State>,
     ended: AtomicBool,
@@ -171,10 +172,43 @@ pub(crate) struct TestRegistry {
 impl TestRegistry {
     /// Starts one.
     pub(crate) fn start(options: Options) -> Self {
+        Self::start_with(options, None)
+    }
+
+    /// Starts one that speaks TLS, and the certificate authority that vouches for it, PEM.
+    pub(crate) fn start_tls(options: Options) -> (Self, String) {
+        let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let pem = authority.self_signed(&key).expect("a certificate").pem();
+        let issuer = rcgen::Issuer::new(authority, key);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let certificate = rcgen::CertificateParams::new(names).expect("parameters");
+        let certificate = certificate.signed_by(&key, &issuer).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .expect("a key that fits");
+        (Self::start_with(options, Some(Arc::new(config))), pem)
+    }
+
+    fn start_with(options: Options, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let shared =
-            Arc::new(Shared { options, address, state: Mutex::default(), ended: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            options,
+            tls,
+            address,
+            state: Mutex::default(),
+            ended: AtomicBool::new(false),
+        });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -183,7 +217,7 @@ impl TestRegistry {
                 }
                 let Ok(stream) = stream else { continue };
                 let shared = Arc::clone(&accepting);
-                std::thread::spawn(move || shared.serve(&stream));
+                std::thread::spawn(move || shared.serve(stream));
             }
         });
         Self { shared }
@@ -335,15 +369,24 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, stream: &TcpStream) {
-        let mut reader = BufReader::new(stream);
+    fn serve(&self, stream: TcpStream) {
+        match &self.tls {
+            None => self.talk(stream),
+            Some(config) => {
+                let connection = rustls::ServerConnection::new(Arc::clone(config)).expect("a connection");
+                self.talk(rustls::StreamOwned::new(connection, stream));
+            }
+        }
+    }
+
+    fn talk<S: Read + Write>(&self, stream: S) {
+        let mut stream = BufReader::new(stream);
         // A client that goes away is none of our business.
-        while self.one(stream, &mut reader).is_some_and(|keep| keep) {}
-        let _ = stream.shutdown(std::net::Shutdown::Both);
+        while self.one(&mut stream).is_some_and(|keep| keep) {}
     }
 
     /// One request; `None` or false ends the connection.
-    fn one(&self, mut stream: &TcpStream, reader: &mut BufReader<&TcpStream>) -> Option<bool> {
+    fn one<S: Read + Write>(&self, reader: &mut BufReader<S>) -> Option<bool> {
         let mut request = head(reader)?;
         let length: usize =
             request.headers.get("content-length").map_or(Some(0), |text| text.parse().ok())?;
@@ -396,14 +439,14 @@ impl Shared {
         if fault == Some(Fault::ResetAfter) {
             return None;
         }
-        let body = self.write(&mut stream, &request, answer, fault)?;
+        let body = self.write(reader.get_mut(), &request, answer, fault)?;
         body.then_some(true)
     }
 
     /// Writes an answer; whether the connection goes on.
     fn write(
         &self,
-        stream: &mut &TcpStream,
+        stream: &mut impl Write,
         request: &Request,
         answer: Answer,
         fault: Option<Fault>,
@@ -842,7 +885,7 @@ fn logged(request: &Request, status: u16) -> Logged {
     Logged { method: request.method.clone(), path: request.target(), headers, body: 0, status }
 }
 
-fn head(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+fn head(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();

@@ -5,7 +5,7 @@ use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Fault as Meaning, Registry as _, RegistryError, Unlisted};
 
 use super::{described, noise, read, wait};
-use crate::support::registry::{Fault, Options, TestRegistry};
+use crate::support::registry::{Auth, Fault, Options, TestRegistry};
 
 const IMAGE: &[u8] =
     br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]}"#;
@@ -102,6 +102,12 @@ fn endless_answers_end_at_their_limit() {
         too_large(registry.tags().await.map(drop));
         host.fail("GET", "referrers", 1, Fault::Endless);
         too_large(registry.referrers(&Digest::of(IMAGE), None).await.map(drop));
+        // What nobody reads to its end does not matter: errors, and a token that never comes.
+        host.fail("GET", "manifests/none", 1, Fault::Endless);
+        assert_eq!(registry.tagged("none", MANIFEST_LIMIT).await.unwrap(), None);
+        let asking = TestRegistry::start(Options { auth: Auth::Bearer(None), ..Options::default() });
+        asking.fail("GET", "token", 1, Fault::Endless);
+        too_large(asking.open("a").tags().await.map(drop));
         // An announced size is enough.
         host.fail("GET", "manifests", 1, Fault::WrongLength(1 << 40));
         too_large(registry.tagged("v1", MANIFEST_LIMIT).await.map(drop));

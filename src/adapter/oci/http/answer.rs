@@ -109,7 +109,8 @@ pub(super) enum BodyError {
     Broken(String),
 }
 
-/// A body of at most `limit` bytes; one that announces more is not even begun.
+/// A body of at most `limit` bytes; one that announces more is not even begun. One that drips for longer than four
+/// waits for a byte is as good as broken.
 pub(super) async fn body(
     response: &mut Response,
     limit: u64,
@@ -119,10 +120,12 @@ pub(super) async fn body(
         return Err(BodyError::TooLarge);
     }
     let mut whole: Vec<u8> = Vec::new();
+    let end = tokio::time::Instant::now() + idle * 4;
     loop {
-        let piece = tokio::time::timeout(idle, response.chunk())
+        let next = (tokio::time::Instant::now() + idle).min(end);
+        let piece = tokio::time::timeout_at(next, response.chunk())
             .await
-            .map_err(|_| BodyError::Broken("no byte came for too long".to_owned()))?
+            .map_err(|_| BodyError::Broken("its bytes come too slowly".to_owned()))?
             .map_err(|error| BodyError::Broken(crate::adapter::http::reason(&error)))?;
         let Some(piece) = piece else { return Ok(whole.into()) };
         if (whole.len() + piece.len()) as u64 > limit {

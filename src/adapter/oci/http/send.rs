@@ -309,8 +309,10 @@ impl HttpRegistry {
             None if ask.body.is_empty() && matches!(ask.method, Method::GET | Method::HEAD) => request,
             None => request.header(CONTENT_LENGTH, ask.body.len()).body(ask.body.clone()),
         };
-        // The semaphore is never closed.
-        let _slot = self.inner.host.slots.acquire().await.ok();
+        // An upload may wait for the rest of a download from the same host, which must not wait for it. The semaphore is
+        // never closed.
+        let rest = ask.headers.iter().any(|(name, _)| *name == "range");
+        let _slot = if rest { None } else { self.inner.host.slots.acquire().await.ok() };
         wire.exchange(request, url, sent).await.map_err(|broken| {
             let exchange = Box::new(self.exchange(ask));
             let error = RegistryError::Unreached { exchange, reason: broken.0 };
