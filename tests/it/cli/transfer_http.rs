@@ -131,7 +131,7 @@ fn errors_say_where_and_what_to_do() {
     exit 2
     --- stdout
     --- stderr
-    error[registry-offline]: 127.0.0.1 cannot be reached without the network
+    error[registry-offline]: HOST cannot be reached without the network
     help: leave --offline out, or name an image layout: oci:DIR
     ");
     assert!(host.stored("app").blobs.is_empty());
