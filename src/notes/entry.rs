@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::people;
 use super::signature::Signed;
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
-use crate::model::{Commit, CommitId, Origin, Person, Tag};
+use crate::model::{Commit, CommitId, KnownPullRequest, Origin, Person, Tag};
 
 /// What kind of change a line tells of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,6 +187,8 @@ pub struct Entry {
     pub overridden: Option<String>,
     /// What is known about the signature of its commit.
     pub signature: Signed,
+    /// What the forge says about the pull request that brought it.
+    pub pr: Option<KnownPullRequest>,
 }
 
 impl Entry {
@@ -222,6 +224,7 @@ impl Entry {
                 status: Status::Active,
                 overridden: None,
                 signature: Signed::default(),
+                pr: None,
             });
         };
         let references: Vec<Reference> = message.references.iter().map(Reference::of).collect();
@@ -246,7 +249,27 @@ impl Entry {
             status: Status::Active,
             overridden: None,
             signature: Signed::default(),
+            pr: None,
         })
+    }
+
+    /// Adds what the forge says about the pull request. What the message says is never overruled.
+    pub(super) fn enrich(&mut self, pull: &KnownPullRequest) {
+        let number = pull.number.to_string();
+        match self.pull_request() {
+            Some(told) if told.id != number => return,
+            Some(_) => {}
+            None => self.references.push(Reference {
+                kind: ReferenceKind::Pr,
+                action: None,
+                owner: None,
+                repo: None,
+                id: number,
+                source: ReferenceSource::Api,
+                url: None,
+            }),
+        }
+        self.pr = Some(pull.clone());
     }
 
     /// The pull request that brought it.

@@ -5,6 +5,7 @@
 
 mod bump;
 mod edit;
+mod enrich;
 mod entry;
 mod fault;
 mod fit;
@@ -28,6 +29,7 @@ mod view;
 
 pub use bump::{Bump, BumpTable};
 pub use edit::{EditError, Edited, Insert, edit};
+pub use enrich::{AddressOf, Enrichment, wanted};
 pub use entry::{Entry, Place, Reference, Section, Status};
 pub use fault::RenderError;
 pub use fit::{BODY, Fitted, Step};

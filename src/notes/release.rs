@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use semver::Version;
 
+use super::enrich::Enrichment;
 use super::entry::{Entry, Place, Section, Status, authors};
 use super::history::{History, Share, Wanted};
 use super::people::{self, Contributor};
@@ -51,6 +52,8 @@ pub struct ReleaseNotes {
     pub contributors: Vec<Contributor>,
     /// How many of its commits are signed.
     pub signatures: SignatureCounts,
+    /// How many of its commits the forge was asked about in vain; `None` where it was not asked.
+    pub unknown: Option<usize>,
 }
 
 impl ReleaseNotes {
@@ -85,6 +88,7 @@ pub enum Squash {
 pub type Older<'a> = dyn Fn(&str) -> Option<(CommitId, Option<Tag>)> + 'a;
 
 /// How notes are made of commits.
+#[derive(Clone, Copy)]
 pub struct Recipe<'a> {
     /// Merges are lines, and what they bring is not.
     pub first_parent: bool,
@@ -102,6 +106,8 @@ pub struct Recipe<'a> {
     pub counts: &'a dyn Fn(&Commit) -> bool,
     /// What is known about the signature of a commit.
     pub signature: &'a dyn Fn(&Commit) -> Signed,
+    /// What the forge knows; `None` where it was not asked.
+    pub enrichment: Option<&'a Enrichment>,
     /// Looks for a commit where only a part of the history was read; `None` where all of it was.
     pub older: Option<&'a Older<'a>>,
     /// The first commit of a person in the whole history.
@@ -142,7 +148,11 @@ pub fn release(
         if commit.parents.len() < 2 {
             people.push((commit.id, people::distinct(authors(commit).iter().map(recipe.person))));
         }
-        for mut entry in telling.told(commit, entries(commit, recipe, &relations)) {
+        let mut made = entries(commit, recipe, &relations);
+        if let Some(pull) = recipe.enrichment.and_then(|known| known.pull_request(commit.id)) {
+            made.iter_mut().for_each(|entry| entry.enrich(pull));
+        }
+        for mut entry in telling.told(commit, made) {
             entry.authors = people::distinct(entry.authors.iter().map(recipe.person));
             entry.signature.clone_from(&signed);
             if let Some(digits) = relations.reverts.get(&commit.id) {
@@ -190,6 +200,9 @@ pub fn release(
             .collect(),
         contributors,
         signatures,
+        unknown: recipe
+            .enrichment
+            .map(|known| owned.iter().filter(|commit| known.is_missing(commit.id)).count()),
     }
 }
 

@@ -54,6 +54,12 @@ impl Repository {
             .find(|base| Some(base) != name.as_ref() && self.inner.find_reference(base).is_ok())
     }
 
+    /// The branch HEAD is on; `None` when it is on none.
+    pub fn branch(&self) -> Option<String> {
+        let head = self.inner.head().ok().filter(git2::Reference::is_branch)?;
+        Some(head.shorthand().ok()?.to_owned())
+    }
+
     /// A setting of git, from all its files; `None` when it is not set.
     pub fn setting(&self, name: &str) -> Option<String> {
         // A setting that cannot be read is one that is not set, as git itself takes it.

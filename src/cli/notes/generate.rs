@@ -8,11 +8,10 @@ use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::answer::{Output, Telling, answer};
-use super::signatures;
-use super::{behind, from_context, manual, older, settings, whole};
+use super::{behind, enrich, from_context, manual, older, settings, signatures, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
-use crate::model::{Commit, CommitId, Tag, TagFacts, TagPattern};
+use crate::model::{Commit, CommitId, Person, Tag, TagFacts, TagPattern};
 use crate::notes::signature::Signed;
 use crate::notes::{
     Document, Extent, History, Preset, Recipe, Share, Since, Squash, Wanted, first_commits, release,
@@ -73,6 +72,8 @@ pub(super) struct Args {
     from_context: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    enrich: enrich::EnrichArgs,
     #[command(flatten)]
     signatures: signatures::SignatureArgs,
 }
@@ -144,9 +145,8 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         }
     };
     let complete = matches!(asked, Asked::All { .. }) || preset == Preset::Github;
-    let person = settings::person(&project);
+    let told = settings::person(&project);
     let rules = settings::rules(&project, preset, asked.target())?;
-    let first = complete.then(|| first_commits(&history, &person));
     let failed = std::cell::RefCell::new(None::<GitError>);
     let counts = |commit: &Commit| {
         filter.is_empty()
@@ -169,24 +169,38 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
             SquashArg::Breaking => Squash::Breaking,
             SquashArg::All => Squash::All,
         },
-        person: &person,
+        person: &told,
         rules: &rules,
         same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
         signature: &signature,
+        enrichment: None,
         older: (!complete).then_some(&older),
-        first: first.as_ref(),
+        first: None,
     };
     let named = version_of(args, &pattern);
     let chosen = chosen(&history, &asked, since);
-    let made = chosen.iter().map(|(wanted, share)| {
-        let notes = release(&history, wanted, share, named.as_ref(), &recipe);
+    let make = |(wanted, share): &(Wanted<'_>, Share<'_>), recipe: &Recipe<'_>| {
+        let notes = release(&history, wanted, share, named.as_ref(), recipe);
         match failed.borrow_mut().take() {
             Some(error) => Err(CliError::from(error)),
             None => Ok(notes),
         }
-    });
+    };
+    let mut enrichment = None;
+    if args.enrich.is_wanted() {
+        let plain: Vec<_> = chosen.iter().map(|one| make(one, &recipe)).collect::<Result<_, _>>()?;
+        let author = |id| history.commit(id).map(|commit| told(&commit.author));
+        enrichment = Some(args.enrich.find(context, &project, &plain, &author)?);
+    }
+    let person = |person: &Person| match &enrichment {
+        Some(known) => known.person(told(person)),
+        None => told(person),
+    };
+    let first = complete.then(|| first_commits(&history, &person));
+    let recipe = Recipe { person: &person, enrichment: enrichment.as_ref(), first: first.as_ref(), ..recipe };
+    let made = chosen.iter().map(|one| make(one, &recipe));
     // What has nothing to say about a package, or is empty behind the last release, is no release of a changelog.
     let many = !telling.single;
     let mut made = made.filter(|notes| {

@@ -1,6 +1,7 @@
 //! `notes`: changelog, release notes and the next version, from the history.
 
 mod answer;
+mod enrich;
 mod from_context;
 mod generate;
 mod import;
@@ -127,6 +128,7 @@ pub(super) fn texts(project: &Project, facts: &Facts, document: Document) -> Res
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &|_| true,
         signature: &signatures::unchecked,
+        enrichment: None,
         older: Some(&older(project, &history, facts.commit)),
         first: None,
     };

@@ -58,6 +58,8 @@ pub enum ReferenceSource {
     Body,
     /// A footer.
     Footer,
+    /// Nowhere: the forge tells it.
+    Api,
 }
 
 impl ReferenceSource {
@@ -67,6 +69,7 @@ impl ReferenceSource {
             Self::Subject => "subject",
             Self::Body => "body",
             Self::Footer => "footer",
+            Self::Api => "api",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod attribution;
 mod checksums;
+mod enrich;
 mod frame;
 mod gate;
 mod git;

@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod crafted;
 pub(crate) mod elf;
+pub(crate) mod graphql;
 pub(crate) mod image;
 pub(crate) mod notes;
 pub(crate) mod registry;

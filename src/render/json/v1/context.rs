@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::diag::{Hint, Kind, Span};
 use crate::format::conventional::{ReferenceKind, ReferenceSource};
-use crate::model::{CommitId, Person, Tag};
+use crate::model::{CommitId, KnownCommit, KnownPullRequest, Person, Tag};
 use crate::notes::signature::{Doubt, SignatureCounts, SignatureState, Signed};
 use crate::notes::{Contributor, Entry, Place, Reference, ReleaseNotes, Section, Status};
 
@@ -102,6 +102,7 @@ struct Release {
     skipped: usize,
     #[serde(default)]
     commit_signatures: Counted,
+    enrichment: Option<Found>,
     #[serde(default)]
     cancelled: Vec<String>,
     #[serde(default)]
@@ -109,6 +110,11 @@ struct Release {
     commits: Vec<String>,
     sections: Vec<Lines>,
     contributors: Vec<Somebody>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    missing: usize,
 }
 
 #[derive(Default, Deserialize)]
@@ -150,6 +156,7 @@ struct Line {
     reverts: Option<String>,
     shipped_in: Option<String>,
     override_source: Option<String>,
+    pr: Option<KnownPullRequest>,
     #[serde(default)]
     signature: String,
     signer: Option<String>,
@@ -229,6 +236,7 @@ impl Release {
                 present: self.commit_signatures.present,
                 verified: self.commit_signatures.verified,
             },
+            unknown: self.enrichment.as_ref().map(|enrichment| enrichment.missing),
             cancelled: ids("cancelled", &self.cancelled)?,
             copies: copies.collect::<Result<_, _>>()?,
             contributors: self.contributors.iter().map(Somebody::mean).collect::<Result<_, _>>()?,
@@ -264,6 +272,10 @@ impl Line {
             },
             overridden: self.override_source.clone(),
             signature: self.signed(),
+            pr: self
+                .pr
+                .clone()
+                .and_then(|pr| KnownCommit { login: None, pull_request: Some(pr) }.cleaned().pull_request),
         })
     }
 }
@@ -291,6 +303,7 @@ impl Mentioned {
         let source = match self.source.as_str() {
             "subject" => ReferenceSource::Subject,
             "footer" => ReferenceSource::Footer,
+            "api" => ReferenceSource::Api,
             _ => ReferenceSource::Body,
         };
         const ACTIONS: [&str; 7] =
@@ -310,7 +323,7 @@ impl Mentioned {
 
 impl Somebody {
     fn mean(&self) -> Result<Contributor, Wrong> {
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_[]".contains(&byte);
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte);
         if let Some(login) = self.login.as_ref().filter(|login| !login.bytes().all(valid)) {
             return Err(("contributors.login", login.clone()));
         }

@@ -99,6 +99,31 @@ pub struct Release {
     pub contributors: Vec<Contributor>,
     /// How many of the commits are signed.
     pub commit_signatures: CommitSignatures,
+    /// What the forge told; only where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enrichment: Option<Enriched>,
+}
+
+/// What a forge told.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Enriched {
+    /// `complete`, or `degraded` when pull requests or accounts of some commits are not known.
+    pub state: String,
+    /// How many commits.
+    pub missing: u64,
+}
+
+/// A pull request, as the forge tells it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PullRequest {
+    /// Its number.
+    pub number: u64,
+    /// Its title, as one line.
+    pub title: String,
+    /// The account that opened it.
+    pub author: Option<String>,
+    /// Its labels, sorted.
+    pub labels: Vec<String>,
 }
 
 /// How many commits are signed.
@@ -199,6 +224,9 @@ pub struct Line {
     pub shipped_in: Option<String>,
     /// The file of `.kyklos/changes` that says it in other words.
     pub override_source: Option<String>,
+    /// The pull request that brought it; only where the forge was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pr: Option<PullRequest>,
     /// `none`, `present` or `verified`.
     pub signature: String,
     /// Whose signature it is, when that is known.
@@ -257,6 +285,12 @@ impl Line {
             reverts,
             shipped_in,
             override_source: entry.overridden.clone(),
+            pr: entry.pr.as_ref().map(|pull| PullRequest {
+                number: pull.number,
+                title: pull.title.clone(),
+                author: pull.author.clone(),
+                labels: pull.labels.clone(),
+            }),
             signature: entry.signature.state.as_str().to_owned(),
             signer: entry.signature.signer.clone(),
             signature_doubt: entry.signature.reason.map(|doubt| doubt.as_str().to_owned()),
@@ -312,6 +346,10 @@ impl Release {
                 present: notes.signatures.present as u64,
                 verified: notes.signatures.verified as u64,
             },
+            enrichment: notes.unknown.map(|missing| Enriched {
+                state: if missing == 0 { "complete" } else { "degraded" }.to_owned(),
+                missing: missing as u64,
+            }),
         }
     }
 }

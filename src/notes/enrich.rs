@@ -1,0 +1,112 @@
+//! What a forge knows beside the history: accounts and pull requests. It comes in as data; who was asked, and how, stands
+//! elsewhere. What the history tells is never overruled by it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::people::login;
+use super::release::ReleaseNotes;
+use crate::model::{CommitId, KnownCommit, KnownPullRequest, Person};
+
+/// What a forge knows about the commits of a release.
+#[derive(Debug, Clone, Default)]
+pub struct Enrichment {
+    known: BTreeMap<CommitId, KnownCommit>,
+    /// Accounts by address in lower case.
+    accounts: HashMap<String, String>,
+    missing: BTreeSet<CommitId>,
+}
+
+/// The address of an author as notes know it.
+pub type AddressOf<'a> = dyn Fn(CommitId) -> Option<Person> + 'a;
+
+/// The commits about which something is missing: the pull request of a line, or the account of somebody. One commit is
+/// enough for an account.
+pub fn wanted(releases: &[ReleaseNotes], author: &AddressOf<'_>) -> Vec<CommitId> {
+    let mut wanted = Vec::new();
+    let mut seen: HashSet<CommitId> = HashSet::new();
+    let mut accounts: HashSet<String> = HashSet::new();
+    let lines = |notes: &ReleaseNotes| -> Vec<(CommitId, bool)> {
+        let listed = notes.sections.iter().flat_map(|(_, entries)| entries).chain(&notes.breaking);
+        listed.map(|entry| (entry.id, entry.pull_request().is_none())).collect()
+    };
+    // Pull requests first: the same commits tell accounts.
+    for (id, lacks) in releases.iter().flat_map(lines) {
+        if lacks && seen.insert(id) {
+            wanted.push(id);
+            accounts.extend(author(id).map(|person| person.email.to_lowercase()));
+        }
+    }
+    let people = |notes: &ReleaseNotes| -> Vec<CommitId> {
+        let unknown = notes.contributors.iter().filter(|person| person.login.is_none() && !person.bot);
+        let written = notes.sections.iter().flat_map(|(_, entries)| entries).map(|entry| entry.id);
+        unknown.map(|person| person.first_sha).chain(written).collect()
+    };
+    for id in releases.iter().flat_map(people) {
+        let Some(person) = author(id).filter(|person| login(&person.email).is_none()) else { continue };
+        if !person.email.is_empty() && accounts.insert(person.email.to_lowercase()) && seen.insert(id) {
+            wanted.push(id);
+        }
+    }
+    wanted
+}
+
+impl Enrichment {
+    /// Puts answers to the wanted commits together.
+    pub fn new(known: BTreeMap<CommitId, KnownCommit>, wanted: &[CommitId], author: &AddressOf<'_>) -> Self {
+        let missing = wanted.iter().copied().filter(|id| !known.contains_key(id)).collect();
+        let mut accounts = HashMap::new();
+        for (id, commit) in &known {
+            if let (Some(login), Some(person)) = (&commit.login, author(*id))
+                && !person.email.is_empty()
+            {
+                accounts.insert(person.email.to_lowercase(), login.clone());
+            }
+        }
+        Self { known, accounts, missing }
+    }
+
+    /// The pull request that brought a commit.
+    pub fn pull_request(&self, id: CommitId) -> Option<&KnownPullRequest> {
+        self.known.get(&id)?.pull_request.as_ref()
+    }
+
+    /// A person with the address that tells the account, where the forge knows it.
+    pub fn person(&self, person: Person) -> Person {
+        match self.accounts.get(&person.email.to_lowercase()) {
+            Some(account) if login(&person.email).is_none() => {
+                Person { email: format!("{account}@users.noreply.github.com"), ..person }
+            }
+            _ => person,
+        }
+    }
+
+    /// Whether nobody knows what was asked about a commit.
+    pub fn is_missing(&self, id: CommitId) -> bool {
+        self.missing.contains(&id)
+    }
+
+    /// How many commits nobody knows anything about.
+    pub fn missing(&self) -> usize {
+        self.missing.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_of_everybody_with_the_address() {
+        let (one, two) = (CommitId::from_bytes([1; 20]), CommitId::from_bytes([2; 20]));
+        let ada = Person { name: "Ada".to_owned(), email: "Ada@Example.com".to_owned() };
+        let author = |id| (id == one).then(|| ada.clone());
+        let known =
+            BTreeMap::from([(one, KnownCommit { login: Some("ada-l".to_owned()), pull_request: None })]);
+        let enrichment = Enrichment::new(known, &[one, two], &author);
+        let lower = Person { name: "A".to_owned(), email: "ada@example.com".to_owned() };
+        assert_eq!(enrichment.person(lower).email, "ada-l@users.noreply.github.com");
+        let hidden = Person { name: "B".to_owned(), email: "b@users.noreply.github.com".to_owned() };
+        assert_eq!(enrichment.person(hidden.clone()), hidden);
+        assert_eq!((enrichment.missing(), enrichment.is_missing(two)), (1, true));
+    }
+}
