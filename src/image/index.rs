@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use super::error::ImageError;
 use super::graph::{Attachments, GraphLimits};
-use super::inspect::{fetch, small_blob};
-use super::point::{ReadBack, point};
-use super::tags::{Looked, TagState, Wanted, plan_moves};
+use super::inspect::small_blob;
+use super::point::{ReadBack, point, read_meant};
+use super::tags::{Looked, Meant, TagState, Wanted, plan_moves};
 use super::together::side_by_side;
-use super::transfer::{Arrived, LOOK_AGAIN_AFTER, Meant, Mode, Place, Transfer, Transferred, transfer};
+use super::transfer::{Arrived, LOOK_AGAIN_AFTER, Mode, Place, Transfer, Transferred, transfer};
 use crate::format::oci::{
     CONFIG_LIMIT, Descriptor, Document, ImageConfig, MANIFEST_LIMIT, OciError, PlatformFields, media_type,
 };
@@ -95,13 +95,7 @@ pub async fn compose(
 /// The entries a part gives.
 async fn entries(position: usize, part: &Part<'_>) -> Result<Vec<Entry>, ImageError> {
     let Part { source, name, meant } = part;
-    let manifest = match meant {
-        Meant::Digest(digest) => fetch(*source, digest).await?,
-        Meant::Tag(tag) => {
-            let found = source.tagged(tag, MANIFEST_LIMIT).await?;
-            found.ok_or_else(|| ImageError::NotFound { what: format!("the tag {tag} of {name}") })?
-        }
-    };
+    let manifest = read_meant(*source, meant, name).await?;
     let invalid = |source: OciError| ImageError::Document { digest: manifest.digest, source };
     match Document::parse(&manifest.bytes, Some(&manifest.media_type)).map_err(invalid)? {
         Document::Index(index) => {

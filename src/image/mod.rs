@@ -40,10 +40,10 @@ pub use inspect::{
 };
 pub use layer::Layer;
 pub use package::{Blob, Package};
-pub use point::{ReadBack, move_tags, point};
+pub use point::{ReadBack, point, retag};
 pub use programs::{Program, programs};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
 pub use scan::{LayerFacts, scan};
-pub use tags::{Looked, Move, TagPolicy, TagState, Wanted, plan_moves};
-pub use transfer::{Arrived, LOOK_AGAIN_AFTER, Meant, Mode, Place, Transfer, Transferred, transfer};
+pub use tags::{Facts, Looked, Meant, Move, TagPolicy, TagState, Wanted, decide, look_up, plan_moves};
+pub use transfer::{Arrived, LOOK_AGAIN_AFTER, Mode, Place, Transfer, Transferred, transfer};
 pub use unpack::{LayerError, LayerLimits};

@@ -1,8 +1,10 @@
 //! Tags are written here, after everything else: those that never move first, those that roll last.
 
 use super::error::ImageError;
-use super::tags::{Looked, Move, TagPolicy, Wanted, plan_moves};
-use super::together::side_by_side;
+use super::tags::{Looked, Meant, Move, TagPolicy, Wanted, decide, look_up};
+use super::together::{AT_ONCE, side_by_side};
+use crate::format::oci::MANIFEST_LIMIT;
+use crate::model::Digest;
 use crate::port::{Manifest, Registry};
 
 /// Whether a tag that never moves is read again after it was set and before others move.
@@ -14,15 +16,36 @@ pub enum ReadBack {
     Again,
 }
 
-/// Points tags to a stored manifest. Everything is looked at before the first tag is moved.
-pub async fn move_tags(
+/// Points tags to a stored manifest, `from` being how a person calls its store. The manifest is read while the tags are
+/// looked up; everything is looked at before the first tag is moved.
+pub async fn retag(
     registry: &dyn Registry,
-    manifest: &Manifest,
+    meant: &Meant,
+    from: &str,
     wanted: &Wanted<'_>,
-) -> Result<Vec<Move>, ImageError> {
-    let moves = plan_moves(registry, &manifest.digest, wanted, &Looked::new()).await?;
-    point(registry, manifest, &moves, ReadBack::Answer).await?;
-    Ok(moves)
+) -> Result<(Digest, Vec<Move>), ImageError> {
+    let looked = Looked::new();
+    let (manifest, facts) =
+        tokio::join!(read_meant(registry, meant, from), look_up(registry, wanted, &looked));
+    let manifest = manifest?;
+    let moves = decide(registry, &manifest.digest, wanted, facts?).await?;
+    point(registry, &manifest, &moves, ReadBack::Answer).await?;
+    Ok((manifest.digest, moves))
+}
+
+/// The manifest that is meant; `from` is how a person calls its store.
+pub(super) async fn read_meant(
+    registry: &dyn Registry,
+    meant: &Meant,
+    from: &str,
+) -> Result<Manifest, ImageError> {
+    let (found, what) = match meant {
+        Meant::Tag(tag) => (registry.tagged(tag, MANIFEST_LIMIT).await?, format!("the tag {tag} of {from}")),
+        Meant::Digest(digest) => {
+            (registry.manifest(digest, MANIFEST_LIMIT).await?, format!("{digest} of {from}"))
+        }
+    };
+    found.ok_or(ImageError::NotFound { what })
 }
 
 /// Carries out what was planned: all tags in one request where the store takes them, else those that never move and
@@ -45,9 +68,9 @@ pub async fn point(
     }
     for step in [&fixed, &rolling] {
         let left = step.iter().filter(|tag| !done.contains(*tag));
-        side_by_side(8, left.map(|tag| put(registry, manifest, std::slice::from_ref(tag)))).await?;
+        side_by_side(AT_ONCE, left.map(|tag| put(registry, manifest, std::slice::from_ref(tag)))).await?;
         if std::ptr::eq(step, &fixed) && read_back == ReadBack::Again {
-            side_by_side(8, fixed.iter().map(|tag| read_again(registry, manifest, tag))).await?;
+            side_by_side(AT_ONCE, fixed.iter().map(|tag| read_again(registry, manifest, tag))).await?;
         }
     }
     Ok(())

@@ -9,12 +9,21 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use super::error::ImageError;
-use super::together::side_by_side;
+use super::together::{AT_ONCE, side_by_side};
 use crate::model::{Digest, RollingScope};
 use crate::port::Registry;
 
 /// Most versions whose digest is asked for when nothing else tells which version an image is.
 const ASKED: usize = 64;
+
+/// What in a store is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meant {
+    /// What a tag points to.
+    Tag(String),
+    /// One manifest.
+    Digest(Digest),
+}
 
 /// What may happen to a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +71,13 @@ impl Wanted<'_> {
 
     fn policy_of(&self, tag: &str) -> TagPolicy {
         self.policy.unwrap_or_else(|| TagPolicy::of(tag))
+    }
+
+    fn scope_of(&self, tag: &str) -> Option<RollingScope> {
+        match self.policy_of(tag) {
+            TagPolicy::Immutable => None,
+            TagPolicy::Rolling => scope(tag, self.rolling),
+        }
     }
 
     /// The version of the image, as far as its names tell.
@@ -113,6 +129,14 @@ pub struct Move {
 /// What looking at a registry has shown about its tags: `None` is a tag that is not there.
 pub type Looked = BTreeMap<String, Option<Digest>>;
 
+/// What decides where tags may point, as a registry tells it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Every tag, where that was asked.
+    listed: Option<Vec<String>>,
+    looked: Looked,
+}
+
 /// What pointing the tags to a digest comes to. Nothing is changed, and the manifest need not be stored yet.
 ///
 /// A store on disk is asked for every tag; a host only for what decides: the tag list when a rolling tag of a version is
@@ -125,36 +149,49 @@ pub async fn plan_moves(
     looked: &Looked,
 ) -> Result<Vec<Move>, ImageError> {
     let settled = |tag: &String| looked.get(tag) == Some(&Some(*digest));
-    if wanted.tags.iter().all(settled) {
-        let unchanged = wanted.tags.iter().map(|tag| Move {
-            tag: tag.clone(),
-            policy: wanted.policy_of(tag),
-            state: TagState::Unchanged,
-            previous: Some(*digest),
-            newer: None,
-        });
-        return Ok(unchanged.collect());
+    let left: Vec<String> = wanted.tags.iter().filter(|tag| !settled(tag)).cloned().collect();
+    let facts = look_up(registry, &Wanted { tags: &left, ..*wanted }, looked).await?;
+    decide(registry, digest, wanted, facts).await
+}
+
+/// Asks a registry for what decides. Which image it is about need not be known yet.
+pub async fn look_up(
+    registry: &dyn Registry,
+    wanted: &Wanted<'_>,
+    looked: &Looked,
+) -> Result<Facts, ImageError> {
+    let mut looked = looked.clone();
+    if wanted.tags.is_empty() {
+        return Ok(Facts { listed: None, looked });
     }
     let near = registry.repository().is_none();
-    let scopes = wanted.tags.iter().map(|tag| match wanted.policy_of(tag) {
-        TagPolicy::Immutable => None,
-        TagPolicy::Rolling => scope(tag, wanted.rolling),
-    });
-    let scopes: Vec<Option<RollingScope>> = scopes.collect();
-    let rolls = |(tag, scope): (&String, &Option<RollingScope>)| scope.is_some() && !settled(tag);
-    let listed =
-        if near || wanted.tags.iter().zip(&scopes).any(rolls) { Some(registry.tags().await?) } else { None };
+    let listed = if near || wanted.tags.iter().any(|tag| wanted.scope_of(tag).is_some()) {
+        Some(registry.tags().await?)
+    } else {
+        None
+    };
     let fixed = |tag: &str| wanted.policy_of(tag) == TagPolicy::Immutable;
     let unknown = wanted.tags.iter().filter(|tag| !looked.contains_key(*tag) && (near || fixed(tag)));
-    let mut looked = looked.clone();
     let asked = unknown.map(|tag| {
         let absent = listed.as_ref().is_some_and(|listed| !listed.contains(tag));
         async move { Ok::<_, ImageError>((tag, if absent { None } else { registry.resolve(tag).await? })) }
     });
-    for (tag, found) in side_by_side(8, asked).await? {
+    for (tag, found) in side_by_side(AT_ONCE, asked).await? {
         looked.insert(tag.clone(), found);
     }
+    Ok(Facts { listed, looked })
+}
+
+/// What pointing the tags to a digest comes to, given the facts.
+pub async fn decide(
+    registry: &dyn Registry,
+    digest: &Digest,
+    wanted: &Wanted<'_>,
+    facts: Facts,
+) -> Result<Vec<Move>, ImageError> {
+    let Facts { listed, looked } = facts;
     let listed = listed.unwrap_or_default();
+    let scopes: Vec<Option<RollingScope>> = wanted.tags.iter().map(|tag| wanted.scope_of(tag)).collect();
     let version = match wanted.version() {
         None => version_of(registry, digest, &listed, &scopes).await?,
         known => known,
@@ -225,7 +262,7 @@ async fn version_of(
         let found = registry.resolve(tag).await?;
         Ok::<_, ImageError>((found == Some(*digest)).then_some(version))
     });
-    Ok(side_by_side(8, asked).await?.into_iter().flatten().max())
+    Ok(side_by_side(AT_ONCE, asked).await?.into_iter().flatten().max())
 }
 
 /// The version in a tag such as `v1.2.3` or `1.2.3-rc.1`.

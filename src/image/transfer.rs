@@ -8,21 +8,12 @@ use std::collections::BTreeSet;
 
 use super::error::ImageError;
 use super::graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
-use super::point::{ReadBack, point};
-use super::tags::{Looked, Move, TagPolicy, TagState, Wanted, plan_moves};
+use super::point::{ReadBack, point, read_meant};
+use super::tags::{Looked, Meant, Move, TagPolicy, TagState, Wanted, plan_moves};
 use super::together::side_by_side;
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT};
 use crate::model::{Digest, Platform};
 use crate::port::{Content, Manifest, Progress, Registry, RegistryError, Stored};
-
-/// What in a store is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meant {
-    /// What a tag points to.
-    Tag(String),
-    /// One manifest.
-    Digest(Digest),
-}
 
 /// Whether the image must be at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,13 +240,7 @@ impl Transfer<'_> {
 /// The manifest that is meant; with a platform the one of that platform.
 async fn read_root(transfer: &Transfer<'_>) -> Result<Manifest, ImageError> {
     let Transfer { source, from, meant, platform, .. } = transfer;
-    let (found, what) = match meant {
-        Meant::Tag(tag) => (source.tagged(tag, MANIFEST_LIMIT).await?, format!("the tag {tag} of {from}")),
-        Meant::Digest(digest) => {
-            (source.manifest(digest, MANIFEST_LIMIT).await?, format!("{digest} of {from}"))
-        }
-    };
-    let root = found.ok_or(ImageError::NotFound { what })?;
+    let root = read_meant(*source, meant, from).await?;
     let Some(platform) = platform else { return Ok(root) };
     let platform = platform.clone().normalised();
     let document = Document::parse(&root.bytes, Some(&root.media_type))

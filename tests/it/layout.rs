@@ -8,8 +8,8 @@ use kyklos_release::adapter::oci::Layout;
 use kyklos_release::diag::Severity;
 use kyklos_release::format::oci::{Descriptor, ImageIndex, MANIFEST_LIMIT, PlatformFields, media_type};
 use kyklos_release::image::{
-    Assembled, Contents, Expectations, ImageError, ImageFacts, Settings, TagState, Wanted, assemble, check,
-    fetch, move_tags, referrer,
+    Assembled, Contents, Expectations, ImageError, ImageFacts, Meant, Settings, TagState, Wanted, assemble,
+    check, fetch, referrer, retag,
 };
 use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
@@ -317,24 +317,24 @@ fn tags_obey_their_policy() {
     let (one, other) = (one.index.digest, two.index.digest);
     wait(async {
         two.package.put(&layout).await.unwrap();
-        let move_tags = async |digest: &Digest, tags: &str| {
-            let manifest = layout.manifest(digest, MANIFEST_LIMIT).await.unwrap().unwrap();
+        let tag = async |digest: &Digest, tags: &str| {
             let tags: Vec<String> = tags.split(' ').map(ToOwned::to_owned).collect();
-            move_tags(&layout, &manifest, &Wanted { tags: &tags, ..Wanted::default() }).await
+            let wanted = Wanted { tags: &tags, ..Wanted::default() };
+            retag(&layout, &Meant::Digest(*digest), "here", &wanted).await.map(|(_, moves)| moves)
         };
-        let taken = move_tags(&other, "v1 v1.0.0").await.unwrap_err();
+        let taken = tag(&other, "v1 v1.0.0").await.unwrap_err();
         assert!(
             matches!(taken, ImageError::TagTaken { expected, found, .. } if expected == other && found == one)
         );
         assert_eq!(layout.resolve("v1").await.unwrap(), None, "nothing moves when one tag may not");
-        move_tags(&other, "v1.1.0 v1 latest").await.unwrap();
+        tag(&other, "v1.1.0 v1 latest").await.unwrap();
         // The version of an image is known by the tags it has.
-        let back = move_tags(&one, "v1").await.unwrap_err();
+        let back = tag(&one, "v1").await.unwrap_err();
         assert_eq!(back.to_string(), "the tag v1 would go back from 1.1.0 to 1.0.0");
-        let some = move_tags(&one, "v1.0 v1").await.unwrap();
+        let some = tag(&one, "v1.0 v1").await.unwrap();
         assert_eq!(some.iter().map(|one| one.state).collect::<Vec<_>>(), [TagState::Created, TagState::Kept]);
         assert_eq!(layout.resolve("v1").await.unwrap(), Some(other));
-        let again = move_tags(&one, "v1.0.0").await.unwrap();
+        let again = tag(&one, "v1.0.0").await.unwrap();
         assert_eq!(again[0].previous, Some(one));
     });
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::push::{Declared, policy, tag};
 use super::{CliError, Context, FORMATS, Reply, open_for};
 use crate::adapter::oci::Access;
-use crate::image::{TagState, Wanted, move_tags};
+use crate::image::{TagState, Wanted, retag};
 use crate::model::Target;
 use crate::render::json::v1;
 
@@ -36,10 +36,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let wanted = Wanted { tags: &args.tags, policy, known_as: args.target.tag(), rolling: &declared.rolling };
     let (digest, moves) = context.block_on(async {
         let opened = open_for(context, &args.target, Access::Write)?;
-        let manifest = opened.manifest().await?;
-        let moves = move_tags(&*opened.registry, &manifest, &wanted).await?;
+        let from = args.target.to_string();
+        let retagged = retag(&*opened.registry, &opened.meant, &from, &wanted).await?;
         opened.finish().await?;
-        Ok((manifest.digest, moves))
+        Ok(retagged)
     })?;
     let mut text = String::new();
     for change in &moves {

@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) deletes: bool,
     /// Answers `Docker-Content-Digest`.
     pub(crate) digest_header: bool,
+    /// Says with `Etag` and version that it is made of `distribution`, as docker-registry does.
+    pub(crate) distribution: bool,
     /// Tags and referrers of one page.
     pub(crate) page: usize,
     /// Before every answer.
@@ -51,6 +53,7 @@ impl Default for Options {
             many_tags: false,
             deletes: true,
             digest_header: true,
+            distribution: false,
             page: 1000,
             latency: Duration::ZERO,
             auth: Auth::Open,
@@ -747,7 +750,11 @@ impl Shared {
         if !request.headers.get("accept").is_some_and(|accept| accept.contains(media_type.as_str())) {
             return unknown();
         }
-        let answer = Answer::new(200).body(media_type, bytes.clone());
+        let mut answer = Answer::new(200).body(media_type, bytes.clone());
+        if self.options.distribution {
+            answer = answer.header("Etag", format!("\"{digest}\""));
+            answer = answer.header("Docker-Distribution-Api-Version", "registry/2.0");
+        }
         if self.options.digest_header { answer.header("Docker-Content-Digest", digest) } else { answer }
     }
 

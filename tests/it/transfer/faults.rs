@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use kyklos_release::adapter::oci::Memory;
-use kyklos_release::image::{ImageError, Wanted, move_tags, transfer};
+use kyklos_release::diag::{Hint as _, Kind};
+use kyklos_release::image::{ImageError, Meant, Transfer, Wanted, retag, transfer};
 use kyklos_release::port::Registry as _;
 use serde_json::Value;
 
@@ -84,9 +85,8 @@ async fn work(work: Work, host: &TestRegistry, sample: &Sample) -> Result<(), Im
             transfer(&with_attached(job(&source, "x", &to, &wanted))).await.map(drop)
         }
         Work::Tag => {
-            let manifest = to.tagged("x", 1 << 20).await?.expect("there");
             let wanted = Wanted { tags: &wanted, ..Wanted::default() };
-            move_tags(&to, &manifest, &wanted).await.map(drop)
+            retag(&to, &Meant::Tag("x".to_owned()), "here", &wanted).await.map(drop)
         }
     }
 }
@@ -182,4 +182,34 @@ fn copy_to_a_host_without_a_referrers_api_survives_every_fault_at_every_request(
 fn tagging_survives_every_fault_at_every_request() {
     matrix(Work::Tag, &Options::default());
     matrix(Work::Tag, &Options { many_tags: true, ..Options::default() });
+}
+
+#[test]
+fn a_tag_that_somebody_else_sets_meanwhile_stops_the_rolling_ones() {
+    let host = TestRegistry::start(Options::default());
+    let (ours, theirs) = (Sample::new("ours"), Sample::new("theirs"));
+    wait(async {
+        theirs.put(&host.open("a"), "theirs").await;
+        let (source, to, wanted) = (Memory::new(), host.open("a"), tags("v1.0.0 latest"));
+        ours.put(&source, "x").await;
+        let late = Transfer { look_again_after: 0, ..job(&source, "x", &to, &wanted) };
+        // Our version tag is gone before its answer is read.
+        host.fail("PUT", "manifests/v1.0.0", 1, Fault::Overtaken);
+        let error = transfer(&late).await.unwrap_err();
+        assert!(matches!(&error, ImageError::TagRaced { found: None, .. }), "{error}");
+        assert_eq!(error.kind(), Kind::Conflict);
+        assert_eq!(host.stored("a").tags.keys().collect::<Vec<_>>(), ["theirs"]);
+        // The tag is there by the time everything is: the look before the write sees it.
+        let other = Sample::new("more");
+        other.put(&source, "y").await;
+        let before = host.log().len();
+        let digest = theirs.digest().to_string();
+        host.fail("PUT", "manifests/sha256:", 1, Fault::ResetBefore);
+        let late = Transfer { look_again_after: 0, ..job(&source, "y", &to, &wanted) };
+        host.change("a", |stored| drop(stored.tags.insert("v1.0.0".to_owned(), digest)));
+        let error = transfer(&late).await.unwrap_err();
+        assert!(matches!(&error, ImageError::TagTaken { found, .. } if *found == theirs.digest()), "{error}");
+        assert!(host.log().len() > before);
+        assert!(!host.stored("a").tags.contains_key("latest"));
+    });
 }

@@ -63,6 +63,7 @@ impl HttpRegistry {
                 return Err(RegistryError::DigestMismatch { what, expected: claimed, found: digest });
             }
         }
+        self.recognise(&reply.headers, &digest);
         let media_type = self.media_type(&path, &reply.headers, &bytes)?;
         Ok(Some(Manifest { media_type, digest, bytes: bytes.into() }))
     }
@@ -106,11 +107,22 @@ impl HttpRegistry {
                 ..Descriptor::of(&found.media_type, &found.bytes)
             }));
         };
+        self.recognise(&reply.headers, &digest);
         if let Some(expected) = expected.filter(|expected| **expected != digest) {
             let what = format!("{path} of {}", self.inner.repository);
             return Err(RegistryError::DigestMismatch { what, expected: *expected, found: digest });
         }
         Ok(Some(Descriptor { digest, size, ..Descriptor::of(media_type.trim(), b"") }))
+    }
+
+    /// Hosts made of `distribution` (docker-registry and many others) say so with an `Etag` that is the digest, and take
+    /// one tag at a time. When one of them learns to take several, this only costs requests.
+    fn recognise(&self, headers: &HeaderMap, digest: &Digest) {
+        let made_of_it = headers.contains_key("docker-distribution-api-version")
+            && text(headers, "etag").is_some_and(|tag| tag.trim_matches('"') == digest.to_string());
+        if made_of_it && self.inner.host.known().abilities.many_tags.is_none() {
+            self.inner.host.learn(|known| known.abilities.many_tags = Some(false));
+        }
     }
 
     /// Stores a manifest with one request.
