@@ -15,8 +15,9 @@ use crate::adapter::http::{Tries, reason};
 use crate::format::oci::Descriptor;
 use crate::port::{BlobReader, Checked, Exchange, RegistryError};
 
-/// Pieces that wait for the reader. Each is at most what the client reads at once (400 KiB).
-const PIECES: usize = 4;
+/// Pieces that wait for the reader. Each may have what the client reads at once, 400 KiB, and there is one more in the
+/// hands of the reader, so more would be felt in the memory of the process and not in its speed.
+const PIECES: usize = 1;
 
 /// Blobs up to this size are read before they are handed out.
 const SMALL: u64 = 64 << 10;
@@ -136,6 +137,8 @@ impl Download {
     async fn carry(&mut self, reply: &mut Reply) -> Result<(), String> {
         let idle = self.registry.inner.wire.patience.idle;
         while self.done < self.descriptor.size {
+            // Room first, so that no piece waits here. Without a reader there is none.
+            let Ok(room) = self.send.reserve().await else { return Ok(()) };
             let piece = timeout(idle, reply.response.chunk())
                 .await
                 .map_err(|_| format!("no byte in {idle:?}"))?
@@ -148,9 +151,7 @@ impl Download {
                 continue;
             }
             self.done = (self.done + piece.len() as u64).min(self.descriptor.size);
-            if self.send.send(Ok(piece)).await.is_err() {
-                return Ok(());
-            }
+            room.send(Ok(piece));
             self.tell();
         }
         Ok(())

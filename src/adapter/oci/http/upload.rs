@@ -30,7 +30,7 @@ use crate::model::Repository;
 use crate::port::{BlobReader, Content, Fault, RegistryError, Stored};
 
 /// Bytes of a piece on its way to the socket.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = 64 << 10;
 
 /// Pieces between the thread that reads and the one that sends.
 const PIECES: usize = 4;
