@@ -13,6 +13,7 @@ mod flow;
 mod layout;
 mod look;
 mod look_far;
+mod notes_text;
 mod readme;
 mod support;
 mod transfer;

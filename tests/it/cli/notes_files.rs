@@ -248,3 +248,21 @@ fn a_release_goes_on_without_notes() {
     let run = kyklos(nowhere.path()).args("notes generate --tag v1.0.0 --manual-on-failure").run().expect(0);
     assert!(run.stdout().contains(" 1.0.0\n") && run.stdout().contains(mark), "{}", run.show());
 }
+
+#[test]
+fn a_rehearsal_goes_on_without_notes() {
+    use crate::support::elf;
+    let repository = Repository::new();
+    repository.write(".gitignore", "bin/\nrehearsal/\n");
+    repository.write("release.yaml", "name: app\nnotes:\n  partials: { entry: entry.hbs }\n");
+    repository.write("entry.hbs", "{{nothing}}");
+    repository.commit("feat: one");
+    repository.write("bin/app", elf::go("amd64", elf::MODULES));
+    let run = kyklos(repository.path()).args("rehearse --binary linux/amd64=bin/app").run().expect(0);
+    assert!(run.stderr().contains("a template is in their place"), "{}", run.show());
+    for name in ["CHANGELOG", "RELEASE-NOTES"] {
+        let text = read(&repository, &format!("rehearsal/dist/{name}-v0.1.0.md"));
+        assert!(text.contains("<!-- kyklos-release: to be written by hand -->"), "{text}");
+        assert!(text.contains("there is no `nothing` here"), "{text}");
+    }
+}
