@@ -285,7 +285,7 @@ impl Lint {
                 let mut types = usual.types;
                 for kind in told {
                     let kind = kind.split('(').next().unwrap_or(kind).trim().to_lowercase();
-                    if !types.contains(&kind) {
+                    if kind != "breaking" && !types.contains(&kind) {
                         types.push(kind);
                     }
                 }

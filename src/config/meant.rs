@@ -148,7 +148,7 @@ impl Config {
             Some(path) => Some(inside(path).ok_or_else(|| refuse("policy", path, OUTSIDE.to_owned()))?),
             None => None,
         };
-        let told = written.notes.types.keys().map(String::as_str);
+        let told = written.notes.types.keys().chain(written.notes.bump.keys()).map(String::as_str);
         let lint = Lint::mean(&written.notes.lint, told)
             .map_err(|(value, reason)| refuse("notes.lint", &value, reason))?;
         Ok(Self {

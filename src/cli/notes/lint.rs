@@ -47,8 +47,10 @@ pub(super) struct Args {
     strict: bool,
 }
 
-/// The longest message that is read.
-const MAX_MESSAGE: u64 = 16 << 20;
+/// The largest message file; `git commit --verbose` puts the change itself into it.
+const MAX_FILE: u64 = 256 << 20;
+/// As much of a message as is looked at; git is read no further.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// A message, and where it comes from.
 struct Subject {
@@ -122,7 +124,7 @@ fn message_file(
     repository: Option<&Repository>,
 ) -> Result<Subject, CliError> {
     let stdin = path.as_os_str() == "-";
-    let bytes = if stdin { context.stdin(MAX_MESSAGE)? } else { context.read(path, MAX_MESSAGE)? };
+    let bytes = if stdin { context.stdin(MAX_FILE)? } else { context.read(path, MAX_FILE)? };
     let text = String::from_utf8_lossy(&bytes);
     let setting = |name: &str| repository.and_then(|repository| repository.setting(name));
     // Hooks of a commit without an editor get this one, which does nothing.
@@ -145,7 +147,10 @@ fn message_file(
         None => Comment::Mark("#".to_owned()),
     };
     let source = if stdin { Source::Stdin } else { Source::File(path.display().to_string()) };
-    Ok(Subject { source, cleaned: clean(&text, cleanup, &comment) })
+    let mut cleaned = clean(&text, cleanup, &comment);
+    let end = (0..=MAX_MESSAGE.min(cleaned.message.len())).rfind(|at| cleaned.message.is_char_boundary(*at));
+    cleaned.message.truncate(end.unwrap_or(0));
+    Ok(Subject { source, cleaned })
 }
 
 /// The commits of a range, oldest first, as they were made, and the number of merges among them: what a merge brings is

@@ -5,6 +5,8 @@ mod pattern;
 
 use std::collections::BTreeMap;
 
+use super::tracker::Tracker;
+use crate::config::{ReferenceName, TrackerSettings};
 use crate::diag::{Diagnostic, Severity};
 use crate::format::cliff::{At, Cliff, CommitParser};
 
@@ -58,6 +60,10 @@ struct Import<'a> {
     groups: BTreeMap<String, String>,
     ignore: Vec<String>,
     skip: Option<String>,
+    /// Numbers of the version before 1.0.0, by what moves them.
+    initial: BTreeMap<&'static str, &'static str>,
+    /// Patterns of other trackers, and their pages.
+    links: Vec<(String, String)>,
     findings: Vec<Diagnostic>,
 }
 
@@ -183,19 +189,20 @@ impl Import<'_> {
     }
 
     fn link(&mut self, line: u32, pattern: &str, href: &str) {
-        let built_in = pattern::is_number(pattern);
-        let (severity, message) = if built_in {
-            (
-                Severity::Note,
-                format!("`{}` is a link by itself, to the repository of `origin`", short(pattern)),
-            )
-        } else {
-            (
-                Severity::Warning,
-                format!("links of `{}` to {} were not carried over", short(pattern), short(href)),
-            )
-        };
-        self.tell(severity, "import-link", line, message, None);
+        if pattern::is_number(pattern) {
+            let message = format!("`{}` is a link by itself, to the repository of `origin`", short(pattern));
+            self.tell(Severity::Note, "import-link", line, message, None);
+            return;
+        }
+        match pattern::page(href).filter(|page| is_tracker(pattern, page)) {
+            Some(page) => self.links.push((pattern.to_owned(), page)),
+            None => {
+                let message =
+                    format!("links of `{}` to {} were not carried over", short(pattern), short(href));
+                let hint = "notes.references has a pattern and a page with `{id}` for its first group";
+                self.tell(Severity::Warning, "import-link", line, message, Some(hint));
+            }
+        }
     }
 
     fn other(&mut self, line: u32, key: &str, value: &str) {
@@ -256,6 +263,15 @@ impl Import<'_> {
                 (Severity::Note, "commits without a type stand under Changed, and are counted")
             }
             ("changelog.output", _) => (Severity::Note, "-o FILE, or --prepend FILE"),
+            ("bump.features_always_bump_minor", "false") => {
+                self.initial.insert("feat", "patch");
+                return;
+            }
+            ("bump.breaking_always_bump_major", "true") => {
+                self.initial.insert("breaking", "major");
+                return;
+            }
+            ("bump.features_always_bump_minor" | "bump.breaking_always_bump_major", _) => return,
             (key, _) if key.starts_with("bump.") => {
                 (Severity::Note, "`kyklos-release notes next --explain` tells the next version and why")
             }
@@ -308,6 +324,18 @@ impl Import<'_> {
         if let Some(footer) = &self.skip {
             notes.push_str(&format!("  skip: {}\n", quoted(footer)));
         }
+        if !self.initial.is_empty() {
+            notes.push_str("  initial_bump:\n");
+            for (what, level) in &self.initial {
+                notes.push_str(&format!("    {what}: {level}\n"));
+            }
+        }
+        if !self.links.is_empty() {
+            notes.push_str("  references:\n");
+            for (pattern, url) in &self.links {
+                notes.push_str(&format!("    - pattern: {}\n      url: {}\n", quoted(pattern), quoted(url)));
+            }
+        }
         if notes.is_empty() {
             out.push_str("notes: {}\n");
         } else {
@@ -316,6 +344,13 @@ impl Import<'_> {
         }
         out
     }
+}
+
+/// Whether our own reader takes a pattern and a page.
+fn is_tracker(pattern: &str, url: &str) -> bool {
+    let settings =
+        TrackerSettings { pattern: pattern.to_owned(), url: url.to_owned(), kind: ReferenceName::Issue };
+    !url.contains(char::is_whitespace) && Tracker::new(&settings).is_ok()
 }
 
 /// A heading without the comment that orders it; `None` when nothing is left, or more than a heading is.

@@ -212,6 +212,17 @@ pub(super) fn footer(pattern: &str) -> Option<String> {
     (plain(token) && plain(value)).then(|| format!("{token}: {value}"))
 }
 
+/// `https://…/$1` to `https://…/{id}`: one page for what the first group matches.
+pub(super) fn page(href: &str) -> Option<String> {
+    let web = href.starts_with("https://") || href.starts_with("http://");
+    let (before, after) = href.split_once("${1}").or_else(|| {
+        let (before, after) = href.split_once("$1")?;
+        (!after.starts_with(|c: char| c.is_alphanumeric() || c == '_')).then_some((before, after))
+    })?;
+    let plain = |text: &str| !text.contains(['$', '{', '}']);
+    (web && plain(before) && plain(after)).then(|| format!("{before}{{id}}{after}"))
+}
+
 /// Whether a pattern is the one of a number: `#(\d+)`, `!(\d+)`, `GH-(\d+)`.
 pub(super) fn is_number(pattern: &str) -> bool {
     let digits = ["(\\d+)", "([0-9]+)", "\\d+", "[0-9]+"];
@@ -286,6 +297,16 @@ mod tests {
         }
         assert_eq!(footer("^changelog: ?ignore").as_deref(), Some("changelog: ignore"));
         assert_eq!(footer(".*"), None);
+        for (href, expected) in [
+            ("https://x.example/rfc$1", Some("https://x.example/rfc{id}")),
+            ("https://x.example/${1}/view", Some("https://x.example/{id}/view")),
+            ("https://x.example/$1/$2", None),
+            ("https://x.example/$10", None),
+            ("https://x.example/", None),
+            ("javascript:$1", None),
+        ] {
+            assert_eq!(page(href).as_deref(), expected, "{href}");
+        }
         assert!(is_number("#(\\d+)") && is_number("\\(#([0-9]+)\\)") && !is_number("RFC(\\d+)"));
     }
 
@@ -296,6 +317,7 @@ mod tests {
             tag(&pattern);
             footer(&pattern);
             is_number(&pattern);
+            page(&pattern);
         }
     }
 }

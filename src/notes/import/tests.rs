@@ -79,7 +79,12 @@ features_always_bump_minor = false
          \"fix\": \"🐛 Bug Fixes\"\n  \
          ignore:\n    \
          - \"b53ef22a9bfbf2f3bd6cbc0a3a2cb1d4d6d6d3d7\"\n  \
-         skip: \"changelog: ignore\"\n"
+         skip: \"changelog: ignore\"\n  \
+         initial_bump:\n    \
+         feat: patch\n  \
+         references:\n    \
+         - pattern: \"RFC(\\\\d+)\"\n      \
+         url: \"https://datatracker.ietf.org/doc/html/rfc{id}\"\n"
     );
     assert_eq!(
         told,
@@ -94,8 +99,6 @@ features_always_bump_minor = false
             "29 note import-setting",
             "30 warning import-setting",
             "32 note import-link",
-            "33 warning import-link",
-            "37 note import-setting",
         ]
     );
 }
@@ -122,11 +125,13 @@ proptest! {
         pattern in "\\^(feat|fix|docs?)[a-z()|\\\\:.*?!-]{0,12}|[ -~]{0,16}",
         tag in "[v\\^a-z0-9/@.*\\[\\]-]{0,12}",
         footer in "[a-zA-Z: ?-]{0,20}",
+        link in "[A-Z#(\\\\d+)\\[\\]*]{0,12}",
+        href in "https://x/[a-z$1{} ]{0,12}|[ -~]{0,12}",
     ) {
         let text = |text: &str| serde_json::Value::from(text).to_string();
         let file = format!(
-            "[git]\ntag_pattern = {}\ncommit_parsers = [{{ message = {}, group = {} }}, {{ footer = {}, skip = true }}]\n",
-            text(&tag), text(&pattern), text(&group), text(&footer)
+            "[git]\ntag_pattern = {}\ncommit_parsers = [{{ message = {}, group = {} }}, {{ footer = {}, skip = true }}]\nlink_parsers = [{{ pattern = {}, href = {} }}]\n",
+            text(&tag), text(&pattern), text(&group), text(&footer), text(&link), text(&href)
         );
         if let Ok(cliff) = Cliff::parse(file.as_bytes(), "cliff.toml") {
             let imported = import(&cliff, "cliff.toml");

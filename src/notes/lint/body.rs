@@ -10,14 +10,19 @@ pub(super) fn check(message: &str, found: &mut Found<'_>) {
         found.add(LintRule::BodyBlankLine, 2, 0, text, Some(format!("\n{second}")));
     }
     let mut fence: Option<&str> = None;
+    // Where the paragraph of a line begins.
+    let mut paragraph = 0;
     for (index, line) in lines.iter().enumerate().skip(1) {
+        if line.is_empty() {
+            paragraph = index + 1;
+        }
         let mark = ["```", "~~~"].into_iter().find(|mark| line.trim_start().starts_with(mark));
         match (fence, mark) {
             (None, Some(_)) => fence = mark,
             (Some(open), Some(mark)) if open == mark => fence = None,
             (Some(_), _) => {}
             (None, None) => {
-                breaking(&lines, index, found);
+                breaking(&lines, index, paragraph, found);
                 footer(&lines, index, found);
                 length(line, index, found);
             }
@@ -26,7 +31,7 @@ pub(super) fn check(message: &str, found: &mut Found<'_>) {
 }
 
 /// The ways in which a breaking change is told and not understood.
-fn breaking(lines: &[&str], index: usize, found: &mut Found<'_>) {
+fn breaking(lines: &[&str], index: usize, paragraph: usize, found: &mut Found<'_>) {
     let line = lines[index];
     let indent = line.len() - line.trim_start().len();
     let text = &line[indent..];
@@ -63,8 +68,6 @@ fn breaking(lines: &[&str], index: usize, found: &mut Found<'_>) {
         return;
     }
     // Clause 8: one blank line before the footers.
-    let before = lines[..index].iter().rposition(|line| line.is_empty());
-    let paragraph = before.map_or(0, |at| at + 1);
     let first = lines[paragraph];
     let among_footers = paragraph > 0 && (paragraph == index || is_footer(first));
     if !among_footers {

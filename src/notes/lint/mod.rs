@@ -80,6 +80,9 @@ impl Found<'_> {
             None if self.strictness == Strictness::Letter => Severity::Error,
             None => rule.severity(),
         };
+        if self.findings.len() >= MAX_FINDINGS {
+            return;
+        }
         let text = self.message.lines().nth(line - 1).unwrap_or_default();
         let column = text.get(..at).map_or(0, |before| before.chars().count()) + 1;
         let suggestion = suggestion.map(|text| text.split('\n').map(shown).collect::<Vec<_>>().join("\n"));
@@ -94,6 +97,9 @@ impl Found<'_> {
         });
     }
 }
+
+/// More findings than anybody reads about one message.
+const MAX_FINDINGS: usize = 200;
 
 /// As much of a line as is shown.
 const SHOWN: usize = 160;

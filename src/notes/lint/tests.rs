@@ -157,6 +157,17 @@ fn settings_decide() {
 }
 
 #[test]
+fn a_message_without_end_is_looked_at_in_time() {
+    for line in ["breaking change: x\n", "BREAKING CHANGE: x\n", "Acked by: x\n"] {
+        let message = format!("feat: x\n\n{}", line.repeat(200_000));
+        let Opinion::Looked(findings) = lint(&message, &Lint::default(), Strictness::Lenient) else {
+            panic!("ignored")
+        };
+        assert!(findings.len() <= 200);
+    }
+}
+
+#[test]
 fn nothing_hostile_is_shown() {
     let Opinion::Looked(findings) = lint("feat:a\u{1b}[31m\u{202e}b", &Lint::default(), Strictness::Lenient)
     else {
