@@ -13,8 +13,11 @@ pub struct History {
     commits: Vec<Commit>,
     tags: Vec<TagFacts>,
     index: HashMap<CommitId, u32>,
+    /// The places of the parents of all commits, one after the other, and where those of each commit begin.
+    parents: (Vec<u32>, Vec<u32>),
     released: OnceCell<HashMap<CommitId, u32>>,
     sorted: OnceCell<Vec<CommitId>>,
+    tagged: OnceCell<HashMap<CommitId, Vec<u32>>>,
 }
 
 /// Which earlier releases end the notes of a release.
@@ -76,8 +79,22 @@ impl<'a> Wanted<'a> {
 impl History {
     /// Children stand before their parents in `commits`; tags that point elsewhere are not looked at.
     pub fn new(commits: Vec<Commit>, tags: Vec<TagFacts>) -> Self {
-        let index = (0..).zip(&commits).map(|(at, commit)| (commit.id, at)).collect();
-        Self { commits, tags, index, released: OnceCell::new(), sorted: OnceCell::new() }
+        let index: HashMap<CommitId, u32> = (0..).zip(&commits).map(|(at, commit)| (commit.id, at)).collect();
+        let mut parents = (Vec::with_capacity(commits.len()), Vec::with_capacity(commits.len() + 1));
+        for commit in &commits {
+            parents.1.push(u32::try_from(parents.0.len()).unwrap_or(u32::MAX));
+            parents.0.extend(commit.parents.iter().filter_map(|parent| index.get(parent)));
+        }
+        parents.1.push(u32::try_from(parents.0.len()).unwrap_or(u32::MAX));
+        Self {
+            commits,
+            tags,
+            index,
+            parents,
+            released: OnceCell::new(),
+            sorted: OnceCell::new(),
+            tagged: OnceCell::new(),
+        }
     }
 
     /// The release tags, lowest version first.
@@ -88,6 +105,18 @@ impl History {
     /// One commit.
     pub fn commit(&self, id: CommitId) -> Option<&Commit> {
         self.commits.get(*self.index.get(&id)? as usize)
+    }
+
+    /// The release tags of a commit, lowest version first.
+    pub fn tags_of(&self, commit: CommitId) -> impl Iterator<Item = &TagFacts> {
+        let tagged = self.tagged.get_or_init(|| {
+            let mut tagged: HashMap<CommitId, Vec<u32>> = HashMap::with_capacity(self.tags.len());
+            for (at, tag) in (0..).zip(&self.tags) {
+                tagged.entry(tag.commit).or_default().push(at);
+            }
+            tagged
+        });
+        tagged.get(&commit).into_iter().flatten().map(|at| &self.tags[*at as usize])
     }
 
     /// The commit whose id starts with some digits, when there is only one.
@@ -137,9 +166,9 @@ impl History {
         shares
     }
 
-    fn parents(&self, at: u32) -> impl Iterator<Item = u32> + '_ {
-        let parents = &self.commits[at as usize].parents;
-        parents.iter().filter_map(|parent| self.index.get(parent).copied())
+    fn parents(&self, at: u32) -> &[u32] {
+        let (all, begin) = &self.parents;
+        &all[begin[at as usize] as usize..begin[at as usize + 1] as usize]
     }
 
     /// What one commit has and another has not, whether that is behind it or beside it.
@@ -201,7 +230,7 @@ impl History {
             tags.push(None);
             fills.push(Some(*member));
         }
-        let parents = |at: u32| self.parents(at).collect();
+        let parents = |at: u32| self.parents(at);
         for (owned, fill) in attribute(&parents, self.commits.len(), &marks).into_iter().zip(fills) {
             let Some(fill) = fill else { continue };
             let previous = owned.met.iter().filter_map(|met| tags[*met]);

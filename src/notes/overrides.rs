@@ -167,6 +167,11 @@ pub(super) fn has_footer(message: &str, token: &str, value: &str) -> bool {
     let equal = |(found, text): (&str, &str)| {
         found.trim().eq_ignore_ascii_case(token) && text.trim().eq_ignore_ascii_case(value)
     };
+    // A footer starts a line; that is cheaper to see than what the message is.
+    let starts = |line: &str| line.get(..token.len()).is_some_and(|start| start.eq_ignore_ascii_case(token));
+    if !message.lines().any(starts) {
+        return false;
+    }
     match conventional::parse(message) {
         Ok(message) => message.footers.iter().any(|footer| equal((footer.token, footer.value))),
         // A message without a type has its footers in the last paragraph.

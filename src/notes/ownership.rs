@@ -28,7 +28,7 @@ pub struct Owned {
 
 /// Attributes commits to releases. `parents` gives the parents of each position, all of them greater than itself;
 /// `marks` is in the order in which releases of one commit came into being. The answers stand in the order of `marks`.
-pub fn attribute(parents: &dyn Fn(u32) -> Vec<u32>, commits: usize, marks: &[Mark]) -> Vec<Owned> {
+pub fn attribute<'a>(parents: &dyn Fn(u32) -> &'a [u32], commits: usize, marks: &[Mark]) -> Vec<Owned> {
     let mut order: Vec<usize> = (0..marks.len()).collect();
     order.sort_by_key(|at| (Reverse(marks[*at].position), *at));
     let mut answers = vec![Owned::default(); marks.len()];
@@ -62,9 +62,9 @@ pub fn attribute(parents: &dyn Fn(u32) -> Vec<u32>, commits: usize, marks: &[Mar
             }
             answers[at].commits.push(commit);
             for parent in parents(commit) {
-                if seen[parent as usize] != ordinal {
-                    seen[parent as usize] = ordinal;
-                    queue.push(Reverse(parent));
+                if seen[*parent as usize] != ordinal {
+                    seen[*parent as usize] = ordinal;
+                    queue.push(Reverse(*parent));
                 }
             }
         }
@@ -184,7 +184,7 @@ mod tests {
                 .collect();
             let marks: Vec<Mark> =
                 tags.iter().map(|(position, ends)| Mark { position: position % size, ends: *ends }).collect();
-            let found = attribute(&|at| graph[at as usize].clone(), graph.len(), &marks);
+            let found = attribute(&|at| graph[at as usize].as_slice(), graph.len(), &marks);
             let sorted = |mut owned: Owned| {
                 owned.met.sort_unstable();
                 owned

@@ -145,20 +145,21 @@ pub fn release(
     for commit in &owned {
         let signed = (recipe.signature)(commit);
         signatures.add(signed.state);
-        if commit.parents.len() < 2 {
-            people.push((commit.id, people::distinct(authors(commit).iter().map(recipe.person))));
-        }
+        let wrote = people::distinct(authors(commit).iter().map(recipe.person));
         let mut made = entries(commit, recipe, &relations);
         if let Some(pull) = recipe.enrichment.and_then(|known| known.pull_request(commit.id)) {
             made.iter_mut().for_each(|entry| entry.enrich(pull));
         }
         for mut entry in telling.told(commit, made) {
-            entry.authors = people::distinct(entry.authors.iter().map(recipe.person));
+            entry.authors.clone_from(&wrote);
             entry.signature.clone_from(&signed);
             if let Some(digits) = relations.reverts.get(&commit.id) {
                 entry.status = reverts(digits, history, recipe);
             }
             lines.add(entry);
+        }
+        if commit.parents.len() < 2 {
+            people.push((commit.id, wrote));
         }
     }
     let first = recipe.first.map(|first| move |key: &str| first.get(key).copied());
@@ -209,7 +210,7 @@ pub fn release(
 /// The other release tags of the commit of a release, lowest version first.
 fn aliases(history: &History, wanted: &Wanted<'_>) -> Vec<Tag> {
     let Some(own) = wanted.tag else { return Vec::new() };
-    let others = history.tags().iter().filter(|tag| tag.commit == own.commit && tag.tag != own.tag);
+    let others = history.tags_of(own.commit).filter(|tag| tag.tag != own.tag);
     others.map(|tag| tag.tag.clone()).collect()
 }
 
@@ -247,7 +248,7 @@ impl Lines {
     }
 }
 
-/// The lines of one commit.
+/// The lines of one commit, without who wrote it.
 fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<Entry> {
     if relations.cancelled.contains(&commit.id)
         || relations.duplicates.contains_key(&commit.id)
@@ -262,11 +263,10 @@ fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<E
         // What the merge says stands for everything it brings.
         let title = merge_title(&commit.message);
         let Some(mut entry) = Entry::of_message(commit.id, title) else { return Vec::new() };
-        entry.authors = authors(commit);
         entry.references.extend(merge_number(&commit.message));
         return vec![entry];
     }
-    let Some(mut entry) = Entry::of(commit) else { return Vec::new() };
+    let Some(mut entry) = Entry::of_message(commit.id, &commit.message) else { return Vec::new() };
     if let (None, Some(merged)) = (entry.pull_request(), relations.merged_by.get(&commit.id)) {
         entry.references.push(merged.clone());
     }
@@ -281,7 +281,6 @@ fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<E
 
 fn nested_entry(squashed: &Entry, message: &str) -> Option<Entry> {
     let mut entry = Entry::of_message(squashed.id, message)?;
-    entry.authors.clone_from(&squashed.authors);
     entry.references.extend(squashed.pull_request().cloned());
     Some(entry)
 }

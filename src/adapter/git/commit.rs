@@ -24,7 +24,7 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
         match &line[..space] {
             b"parent" => parents.push(std::str::from_utf8(value).ok()?.parse().ok()?),
             b"author" if author.is_none() => author = Some(value),
-            b"committer" if time.is_none() => time = Some(signature(value, None)?.1),
+            b"committer" if time.is_none() => time = Some(when(value)?),
             b"encoding" => encoding = Some(value),
             b"gpgsig" => signed = true,
             // mergetag, and the lines that go on with a space.
@@ -78,11 +78,17 @@ pub(super) fn unsign(bytes: &[u8]) -> Option<SignedCommit> {
 pub(super) fn signature(line: &[u8], encoding: Option<&[u8]>) -> Option<(Person, Timestamp)> {
     let close = line.iter().rposition(|byte| *byte == b'>')?;
     let open = line[..close].iter().position(|byte| *byte == b'<')?;
-    let text = |bytes: &[u8]| decode(bytes, encoding).trim().to_owned();
+    let text = |bytes: &[u8]| decode(bytes.trim_ascii(), encoding);
+    Some((Person { name: text(&line[..open]), email: text(&line[open + 1..close]) }, when(line)?))
+}
+
+/// The time of a signature line.
+fn when(line: &[u8]) -> Option<Timestamp> {
+    let close = line.iter().rposition(|byte| *byte == b'>')?;
+    line[..close].contains(&b'<').then_some(())?;
     let seconds = std::str::from_utf8(&line[close + 1..]).ok()?.split_whitespace().next();
     let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH);
-    Some((Person { name: text(&line[..open]), email: text(&line[open + 1..close]) }, time))
+    Some(Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 /// UTF-8, or Latin-1 where the commit says so, or UTF-8 with replacement characters.

@@ -209,14 +209,16 @@ impl Reading {
     /// Children before their parents, newer before older.
     fn sorted(self) -> Vec<Commit> {
         let Self { index, commits, hidden: _, ends: _ } = self;
-        let mut children = vec![0u32; commits.len()];
-        let known = |commit: &Commit| -> Vec<usize> {
-            commit.parents.iter().filter_map(|parent| index.get(parent).copied()).collect()
-        };
+        // The places of all parents, one after the other, and where those of each commit begin.
+        let (mut parents, mut begin) = (Vec::with_capacity(commits.len()), vec![0]);
         for commit in &commits {
-            for parent in known(commit) {
-                children[parent] += 1;
-            }
+            parents.extend(commit.parents.iter().filter_map(|parent| index.get(parent).copied()));
+            begin.push(parents.len());
+        }
+        drop(index);
+        let mut children = vec![0u32; commits.len()];
+        for parent in &parents {
+            children[*parent] += 1;
         }
         let mut ready: BinaryHeap<_> = (0..commits.len())
             .filter(|at| children[*at] == 0)
@@ -226,7 +228,7 @@ impl Reading {
         let mut sorted = Vec::with_capacity(slots.len());
         while let Some((_, _, at)) = ready.pop() {
             let Some(commit) = slots[at].take() else { continue };
-            for parent in known(&commit) {
+            for parent in parents[begin[at]..begin[at + 1]].iter().copied() {
                 children[parent] -= 1;
                 if let (0, Some(waiting)) = (children[parent], &slots[parent]) {
                     ready.push((waiting.time, waiting.id, parent));

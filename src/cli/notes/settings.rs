@@ -92,7 +92,9 @@ pub(super) fn person(project: &Project) -> impl Fn(&Person) -> Person {
     let accounts = project.config.notes.authors.clone();
     move |person| {
         let mut person = mailmap(person);
-        if let Some(login) = accounts.get(&person.email.to_lowercase()) {
+        if !accounts.is_empty()
+            && let Some(login) = accounts.get(&person.email.to_lowercase())
+        {
             person.email = format!("{login}@users.noreply.github.com");
         }
         person

@@ -110,9 +110,7 @@ pub(super) fn collect<'a>(
     for text in body {
         scan(text, None, ReferenceSource::Body, &mut found);
     }
-    for footer in
-        footers.iter().filter(|footer| footer.separator == Separator::Hash || may_refer(footer.value))
-    {
+    for footer in footers {
         let action = action(footer.token);
         if footer.separator == Separator::Hash {
             let digits = digits(footer.value);
@@ -164,9 +162,6 @@ fn scan<'a>(
     source: ReferenceSource,
     found: &mut Vec<Reference<'a>>,
 ) {
-    if !may_refer(text) {
-        return;
-    }
     let mut current = outer;
     let mut fence = false;
     let (mut previous, mut before) = ("", "");
@@ -178,13 +173,25 @@ fn scan<'a>(
         if fence {
             continue;
         }
+        // Most lines have nothing that a reference is made of: of those the end counts, for the next line.
+        if previous != "commit" && !may_refer(line) {
+            let mut last = line.split_whitespace().rev().map(bare).filter(|word| !joins(word));
+            if let Some(word) = last.next() {
+                current = action(word).or(outer);
+            }
+            let mut words = line.split_whitespace().rev();
+            if let Some(word) = words.next() {
+                (before, previous) = (words.next().map_or(previous, bare), bare(word));
+            }
+            continue;
+        }
         // Text between backticks is code: every second piece.
         for (index, piece) in line.split('`').enumerate() {
             if index % 2 == 1 {
                 continue;
             }
             for word in piece.split_whitespace() {
-                let bare = word.trim_matches(|c: char| ",;.()[]{}<>\"'".contains(c)).trim_end_matches(':');
+                let bare = bare(word);
                 let commit = commit(bare, previous);
                 if let Some(Thing { kind, place, id, url }) = thing(word, bare, source).or(commit) {
                     let action = match (kind, before) {
@@ -197,7 +204,7 @@ fn scan<'a>(
                     push(found, Reference { kind, action, owner, repo, id, source, url });
                 } else if let Some(action) = action(bare) {
                     current = Some(action);
-                } else if !(bare.is_empty() || bare == "and" || bare == "&" || bare == "to") {
+                } else if !joins(bare) {
                     current = outer;
                 }
                 // A sentence ends what its verb began.
@@ -208,6 +215,16 @@ fn scan<'a>(
             }
         }
     }
+}
+
+/// A word without what stands around words.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| ",;.()[]{}<>\"'".contains(c)).trim_end_matches(':')
+}
+
+/// Whether a word goes on with a list.
+fn joins(word: &str) -> bool {
+    matches!(word, "" | "and" | "&" | "to")
 }
 
 /// Whether there is anything a reference is made of. Most texts have nothing, and are told by one look at their bytes.
