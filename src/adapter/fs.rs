@@ -17,6 +17,50 @@ pub struct Directory {
     root: PathBuf,
 }
 
+/// Bytes on their way out: in memory while they are few, in a temporary file without a name when they are many. Where
+/// none can be made they stay in memory.
+#[derive(Debug, Default)]
+pub struct Spool {
+    memory: Vec<u8>,
+    file: Option<File>,
+    refused: bool,
+}
+
+/// As many bytes as stay in memory.
+const IN_MEMORY: usize = 1 << 20;
+
+impl Spool {
+    /// Gives all of it to a writer, from the beginning.
+    pub fn copy_to(mut self, writer: &mut dyn io::Write) -> io::Result<()> {
+        if let Some(mut file) = self.file.take() {
+            io::Seek::rewind(&mut file)?;
+            io::copy(&mut file, writer)?;
+        }
+        writer.write_all(&self.memory)
+    }
+}
+
+impl io::Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.memory.extend_from_slice(bytes);
+        if self.memory.len() >= IN_MEMORY && !self.refused {
+            if self.file.is_none() {
+                self.file = tempfile::tempfile().map_or_else(|_| None, Some);
+                self.refused = self.file.is_none();
+            }
+            if let Some(file) = &mut self.file {
+                file.write_all(&self.memory)?;
+                self.memory.clear();
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A directory that is gone when its owner is.
 pub struct Scratch(tempfile::TempDir);
 
@@ -156,6 +200,19 @@ pub fn write_atomic_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Fil
     let mut file = temporary_in(parent).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     finish(file, path, mode).map_err(failed)
+}
+
+/// Writes a file, whole or not at all, from what was spooled.
+pub fn write_spooled(path: &Path, bytes: Spool) -> Result<(), FilesError> {
+    let failed = |source| FilesError::io("write", path, source);
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_dir(parent)?;
+    let mut file = temporary_in(parent).map_err(failed)?;
+    bytes.copy_to(&mut file).map_err(failed)?;
+    finish(file, path, 0o644).map_err(failed)
 }
 
 /// Creates a directory and its parents.

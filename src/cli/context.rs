@@ -177,15 +177,28 @@ impl Context {
     pub(crate) fn answer(&self, bytes: &[u8]) -> Result<(), CliError> {
         match &self.output {
             Some(path) if !self.output_taken.get() => Ok(fs::write_atomic(&self.path(path), bytes)?),
-            _ => match self.printer.data(bytes) {
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                    let error = FilesError::io("write", Path::new("standard output"), error);
-                    debug_assert_eq!(error.code(), "file-io");
-                    Err(error.into())
-                }
-                _ => Ok(()),
-            },
+            _ => printed(self.printer.data(bytes)),
         }
+    }
+
+    /// The same for an answer that was spooled.
+    pub(crate) fn answer_spooled(&self, bytes: fs::Spool) -> Result<(), CliError> {
+        match &self.output {
+            Some(path) if !self.output_taken.get() => Ok(fs::write_spooled(&self.path(path), bytes)?),
+            _ => printed(self.printer.data_from(|stdout| bytes.copy_to(stdout))),
+        }
+    }
+}
+
+/// A closed pipe is no error.
+fn printed(result: std::io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            let error = FilesError::io("write", Path::new("standard output"), error);
+            debug_assert_eq!(error.code(), "file-io");
+            Err(error.into())
+        }
+        _ => Ok(()),
     }
 }
 

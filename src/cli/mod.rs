@@ -43,6 +43,7 @@ use serde::Serialize;
 use context::Context;
 use error::CliError;
 
+use crate::adapter::fs::Spool;
 use crate::diag::Diagnostic;
 use crate::render::json::Envelope;
 use crate::ui::{ColorChoice, Loudness, Printer, draw};
@@ -216,12 +217,12 @@ enum Data {
     /// As a value.
     Value(serde_json::Value),
     /// Written already, because it is large.
-    Written(Vec<u8>),
+    Written(Spool),
 }
 
 impl Reply {
     /// A yes whose JSON is written already, envelope and all; see [`Reply::opening`].
-    fn written(schema: &'static str, answer: Vec<u8>) -> Self {
+    fn written(schema: &'static str, answer: Spool) -> Self {
         Self {
             schema,
             data: Data::Written(answer),
@@ -335,7 +336,7 @@ fn answer(context: &Context, reply: Reply) -> Result<Exit, CliError> {
     let Reply { schema, data, text, diagnostics, exit } = reply;
     match data {
         _ if context.format != Format::Json => context.answer(&text)?,
-        Data::Written(answer) => context.answer(&answer)?,
+        Data::Written(answer) => context.answer_spooled(answer)?,
         Data::Value(data) => {
             context.answer(&envelope(schema, exit == Exit::Done, Some(data), diagnostics))?;
         }

@@ -80,9 +80,14 @@ impl Printer {
 
     /// Writes data to stdout.
     pub fn data(&self, bytes: &[u8]) -> io::Result<()> {
+        self.data_from(|stdout| stdout.write_all(bytes))
+    }
+
+    /// Writes data to stdout piece by piece.
+    pub fn data_from(&self, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
         self.clear();
         let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes)?;
+        write(&mut stdout)?;
         stdout.flush()
     }
 

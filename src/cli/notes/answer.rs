@@ -1,15 +1,17 @@
 //! What becomes of notes: a changelog, the text of a release, a changed file, or data.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::{Format, Reply};
 use super::prepend;
+use crate::adapter::fs::Spool;
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::model::Origin;
 use crate::notes::{BODY, Document, Extent, Fitted, Preset, ReleaseNotes, Writer};
-use crate::port::Progress as _;
+use crate::port::{FilesError, Progress as _};
 use crate::render::json::v1;
 
 /// How notes look and where they go.
@@ -167,14 +169,15 @@ fn stream(telling: &Telling, made: &mut Made<'_>) -> Result<Reply, CliError> {
     // The list of releases comes last.
     let head = serde_json::to_string(&head(telling)).map_err(failed)?;
     let head = head.strip_suffix("]}").unwrap_or(&head);
-    let mut answer = opening.into_bytes();
-    answer.extend(head.as_bytes());
+    let unwritten = |error: std::io::Error| FilesError::io("write", Path::new("a temporary file"), error);
+    let mut answer = Spool::default();
+    write!(answer, "{opening}{head}").map_err(unwritten)?;
     for (at, notes) in made.enumerate() {
         let wire = v1::notes::Release::of(&notes?, telling.origin.as_ref());
-        answer.extend(if at > 0 { ",\n" } else { "\n" }.as_bytes());
-        serde_json::to_writer(&mut answer, &wire).map_err(failed)?;
+        let mut text = if at > 0 { b",\n".to_vec() } else { b"\n".to_vec() };
+        serde_json::to_writer(&mut text, &wire).map_err(failed)?;
+        answer.write_all(&text).map_err(unwritten)?;
     }
-    answer.extend(b"\n]}");
-    answer.extend(closing.as_bytes());
+    write!(answer, "\n]}}{closing}").map_err(unwritten)?;
     Ok(Reply::written(SCHEMA, answer))
 }

@@ -1,0 +1,269 @@
+//! What notes cost, as ratios to `git log` of the same history in the same run: `cargo bench --bench notes`.
+//!
+//! `KYKLOS_BENCH_REPOSITORIES` names repositories, separated by `:`; their tags are read as `v{version}`, or as
+//! `{version}` after `,plain`. Without it a history of 31,000 commits and 2,000 tags is made. `KYKLOS_BENCH_CLIFF` names
+//! git-cliff executables, separated by `:`, that must be slower. Figures are medians of CPU time (user and system) and
+//! the greatest resident memory of the child; what has to hold ends the program with 1 when it does not.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark runs programs"
+)]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use kyklos_release::format::conventional;
+use wait4::Wait4 as _;
+
+const KYKLOS: &str = env!("CARGO_BIN_EXE_kyklos-release");
+const ROUNDS: usize = 5;
+/// What `git log` prints of each commit: what notes are made of.
+const FIELDS: &str = "--format=%H%x00%an%x00%ae%x00%at%x00%ct%x00%P%x00%B";
+
+/// One run of a program.
+#[derive(Clone, Copy)]
+struct Cost {
+    cpu: f64,
+    wall: f64,
+    /// KiB.
+    memory: u64,
+}
+
+fn once(program: &Path, directory: &Path, arguments: &[String]) -> Cost {
+    let started = Instant::now();
+    let child = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let used = child.wait4().unwrap();
+    assert!(used.status.success(), "{} {arguments:?}", program.display());
+    let cpu = used.rusage.utime + used.rusage.stime;
+    Cost {
+        cpu: cpu.as_secs_f64() * 1e3,
+        wall: started.elapsed().as_secs_f64() * 1e3,
+        memory: used.rusage.maxrss / 1024,
+    }
+}
+
+/// Medians of programs that run in turns, so that what else the machine does meets all of them.
+fn medians(directory: &Path, programs: &[(&Path, Vec<String>)]) -> Vec<Cost> {
+    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); programs.len()];
+    for _ in 0..ROUNDS {
+        for (costs, (program, arguments)) in costs.iter_mut().zip(programs) {
+            costs.push(once(program, directory, arguments));
+        }
+    }
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let of = |costs: Vec<Cost>| Cost {
+        cpu: median(costs.iter().map(|cost| cost.cpu).collect()),
+        wall: median(costs.iter().map(|cost| cost.wall).collect()),
+        memory: costs.iter().map(|cost| cost.memory).max().unwrap_or(0),
+    };
+    costs.into_iter().map(of).collect()
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+fn told(name: &str, value: f64, unit: &str, limit: f64) -> bool {
+    let good = value <= limit;
+    println!(
+        "  {name:<44} {value:>9.2} {unit:<3} limit {limit:>8.2}   {}",
+        if good { "ok" } else { "MISSED" }
+    );
+    good
+}
+
+fn repository(path: &Path, plain: bool, cliffs: &[PathBuf]) -> bool {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = scratch.path().join("release.yaml");
+    std::fs::write(&config, if plain { "name: bench\ntag: '{version}'\n" } else { "name: bench\n" }).unwrap();
+    let git = |line: &str| {
+        let output = Command::new("git").args(line.split_whitespace()).current_dir(path).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let tags = git("tag").lines().count();
+    println!("{}: {} commits, {tags} tags", path.display(), git("rev-list --count HEAD").trim());
+    let ours = |line: &str| {
+        let mut arguments = words(line);
+        arguments.extend(["--config".to_owned(), config.display().to_string()]);
+        (Path::new(KYKLOS), arguments)
+    };
+    let log = |more: &[&str]| {
+        let mut arguments = words("log");
+        arguments.push(FIELDS.to_owned());
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        (Path::new("git"), arguments)
+    };
+    let costs = medians(
+        path,
+        &[
+            log(&[]),
+            ours("notes generate --all --format json"),
+            ours("notes generate --all"),
+            ours("notes generate --latest"),
+        ],
+    );
+    let [base, json, markdown, latest] = costs.as_slice() else { return false };
+    println!("  git log: {:.0} ms, {} MiB", base.cpu, base.memory / 1024);
+    let mut good = told("all as JSON / git log, CPU", json.cpu / base.cpu, "x", 1.5);
+    let limit = if tags > 10_000 { 3.0 } else { 2.0 };
+    good &= told("all as Markdown / git log, CPU", markdown.cpu / base.cpu, "x", limit);
+    #[expect(clippy::cast_precision_loss, reason = "kibibytes")]
+    let memory = |cost: &Cost| cost.memory as f64 / base.memory as f64;
+    good &= told("all as JSON / git log, memory", memory(json), "x", 1.6);
+    good &= told("all as Markdown / git log, memory", memory(markdown), "x", 1.6);
+    good &= told("latest release, CPU", latest.cpu, "ms", if tags > 10_000 { 100.0 } else { 60.0 });
+    // The directory with the most files.
+    let directory = busiest(&git("ls-tree -r --name-only HEAD"));
+    let filtered = format!("notes generate --all --format json --include-path {directory}");
+    let costs = medians(path, &[log(&["--", &directory]), ours(&filtered)]);
+    good &= told(&format!("only {directory} / git log --, CPU"), costs[1].cpu / costs[0].cpu, "x", 3.0);
+    for cliff in cliffs {
+        good &= against(path, cliff, plain, json);
+    }
+    good
+}
+
+/// A whole changelog by git-cliff, once when it takes long.
+fn against(path: &Path, cliff: &Path, plain: bool, ours: &Cost) -> bool {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = scratch.path().join("cliff.toml");
+    let pattern = if plain { "^[0-9]" } else { "^v[0-9]" };
+    std::fs::write(&config, format!("[git]\ntag_pattern = \"{pattern}\"\n[remote]\noffline = true\n"))
+        .unwrap();
+    let arguments = words(&format!("--offline --config {} --output /dev/null", config.display()));
+    let first = once(cliff, path, &arguments);
+    let cost = if first.cpu > 5000.0 { first } else { medians(path, &[(cliff, arguments)])[0] };
+    let name = cliff.parent().and_then(Path::parent).and_then(Path::file_name).unwrap_or_default();
+    told(&format!("ours / git-cliff {}, CPU", name.to_string_lossy()), ours.cpu / cost.cpu, "x", 1.0)
+}
+
+fn busiest(files: &str) -> String {
+    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+    for (directory, _) in files.lines().filter_map(|path| path.split_once('/')) {
+        *counts.entry(directory).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map_or("src", |(directory, _)| directory).to_owned()
+}
+
+/// A history of merges and releases, as `git fast-import` reads it.
+fn made(directory: &Path, commits: usize, tags: usize, message: &dyn Fn(usize) -> String) {
+    let git = |arguments: &[&str]| {
+        assert!(Command::new("git").args(arguments).current_dir(directory).status().unwrap().success());
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    let mut child = Command::new("git")
+        .args(["fast-import", "--quiet", "--done"])
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = std::io::BufWriter::new(child.stdin.take().unwrap());
+    for at in 1..=commits {
+        let text = message(at);
+        let person = at % 40;
+        write!(
+            input,
+            "commit refs/heads/main\nmark :{at}\ncommitter P{person} <p{person}@example.com> {} +0000\n",
+            1_500_000_000 + at * 600
+        )
+        .unwrap();
+        write!(input, "data {}\n{text}\n", text.len()).unwrap();
+        // Every tenth commit merges a side line of two.
+        if at % 10 == 0 && at > 10 {
+            write!(input, "merge :{}\n", at - 3).unwrap();
+        }
+        write!(input, "M 100644 inline src/d{}/f{}\ndata 8\n{at:08}\n", at % 30, at % 300).unwrap();
+    }
+    for tag in 1..=tags {
+        let (minor, patch) = (tag / 20, tag % 20);
+        write!(input, "reset refs/tags/v1.{minor}.{patch}\nfrom :{}\n\n", commits * tag / (tags + 1) + 1)
+            .unwrap();
+    }
+    input.write_all(b"done\n").unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    git(&["pack-refs", "--all"]);
+}
+
+fn ordinary(at: usize) -> String {
+    let kind = ["feat", "fix", "docs", "chore", "refactor", "build(deps)"][at % 6];
+    format!(
+        "{kind}(part{}): change number {at} (#{at})\n\nWhy it is done, in a line or two that nobody reads\nafter the first day.\n\nCloses #{}\nSigned-off-by: P <p@example.com>\n",
+        at % 50,
+        at / 2
+    )
+}
+
+fn parser() -> bool {
+    let messages: Vec<String> = (0..20_000).map(ordinary).collect();
+    let mut best = Duration::MAX;
+    let mut parsed = 0;
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        parsed = messages
+            .iter()
+            .filter(|message| conventional::parse(std::hint::black_box(message)).is_ok())
+            .count();
+        best = best.min(started.elapsed());
+    }
+    assert_eq!(parsed, messages.len());
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let millions = parsed as f64 / best.as_secs_f64() / 1e6;
+    println!("parser: {millions:.2} million messages a second");
+    told("1 million messages a second / ours", 1.0 / millions, "x", 1.0)
+}
+
+/// Large inputs end, and in bounded memory.
+fn large() -> bool {
+    let scratch = tempfile::tempdir().unwrap();
+    let huge = scratch.path().join("huge");
+    std::fs::create_dir(&huge).unwrap();
+    made(&huge, 30, 2, &|at| {
+        if at == 20 { format!("feat: x\n\n{}", "Closes #1, x: y\n".repeat(700_000)) } else { ordinary(at) }
+    });
+    let long = once(Path::new(KYKLOS), &huge, &words("notes generate --all --format json"));
+    println!("a message of 11 MB: {:.0} ms, {} MiB", long.cpu, long.memory / 1024);
+    #[expect(clippy::cast_precision_loss, reason = "kibibytes")]
+    let mut good = told("memory", long.memory as f64 / 1024.0, "MiB", 64.0);
+    let many = scratch.path().join("many");
+    std::fs::create_dir(&many).unwrap();
+    made(&many, 100_000, 12_000, &ordinary);
+    good &= repository(&many, false, &[]);
+    good
+}
+
+fn main() -> ExitCode {
+    let list = |name: &str| -> Vec<String> {
+        let value = std::env::var(name).unwrap_or_default();
+        value.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let cliffs: Vec<PathBuf> = list("KYKLOS_BENCH_CLIFF").into_iter().map(PathBuf::from).collect();
+    let mut good = parser();
+    let named = list("KYKLOS_BENCH_REPOSITORIES");
+    for name in &named {
+        let plain = name.strip_suffix(",plain");
+        good &= repository(Path::new(plain.unwrap_or(name)), plain.is_some(), &cliffs);
+    }
+    if named.is_empty() {
+        let scratch = tempfile::tempdir().unwrap();
+        made(scratch.path(), 31_000, 2_000, &ordinary);
+        good &= repository(scratch.path(), false, &cliffs);
+        good &= large();
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
