@@ -299,11 +299,11 @@ fn without_number<'a>(text: &'a str, references: &[Reference]) -> &'a str {
 /// The author, then the people of `Co-authored-by` lines.
 pub(super) fn authors(commit: &Commit) -> Vec<Person> {
     let mut people = vec![commit.author.clone()];
-    // Spelled in two ways by everybody; one look tells that there is none.
-    if !commit.message.contains("uthored-") && !commit.message.contains("UTHORED-") {
-        return people;
-    }
-    for line in commit.message.lines() {
+    let message = commit.message.as_str();
+    // Spelled in two ways by everybody; what stands before the first is not looked at.
+    let first = ["uthored-", "UTHORED-"].iter().filter_map(|word| message.find(word)).min();
+    let start = first.map_or(message.len(), |at| message[..at].rfind('\n').map_or(0, |end| end + 1));
+    for line in message[start..].lines() {
         let Some((token, value)) = line.split_once(':') else { continue };
         if !token.eq_ignore_ascii_case("co-authored-by") {
             continue;

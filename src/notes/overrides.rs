@@ -167,9 +167,10 @@ pub(super) fn has_footer(message: &str, token: &str, value: &str) -> bool {
     let equal = |(found, text): (&str, &str)| {
         found.trim().eq_ignore_ascii_case(token) && text.trim().eq_ignore_ascii_case(value)
     };
-    // A footer starts a line; that is cheaper to see than what the message is.
-    let starts = |line: &str| line.get(..token.len()).is_some_and(|start| start.eq_ignore_ascii_case(token));
-    if !message.lines().any(starts) {
+    // A footer starts a line; that is cheaper to see than what the message is. Few letters are spelled in two ways.
+    let tail = token.get(1..).unwrap_or_default();
+    let starts = |(at, _): (usize, &str)| at < 2 || message.as_bytes()[at - 2] == b'\n';
+    if !message.match_indices(tail).any(starts) {
         return false;
     }
     match conventional::parse(message) {

@@ -16,6 +16,7 @@ mod notes_changes;
 mod notes_files;
 mod notes_golden;
 mod notes_histories;
+mod notes_input;
 mod notes_next;
 mod notes_release;
 mod notes_settings;
