@@ -3,7 +3,8 @@
 //! Debian's registry runs on this machine behind a proxy that lets every request wait 20 ms. Each figure is a median over
 //! rounds in which all tools take turns; what counts is the ratio to the best of the others in the same run. Then one
 //! layer of 1 GiB is pushed, pulled and copied without the proxy, and memory and processor time are read from the system.
-//! `tests/peers/run --get` gets the registry and the other tools. The process ends with 1 when a goal is missed.
+//! `tests/peers/run --get` gets the registry and the other tools. `KYKLOS_BINARY` names another build of this tool than the
+//! one cargo has just made. The process ends with 1 when a goal is missed.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -23,7 +24,12 @@ use std::time::Duration;
 use process::{Cost, Server, run, tool, watch};
 use proxy::Proxy;
 
-const KYKLOS: &str = env!("CARGO_BIN_EXE_kyklos-release");
+/// What is measured.
+fn kyklos() -> PathBuf {
+    let named = std::env::var_os("KYKLOS_BINARY").filter(|path| !path.is_empty());
+    named.map_or_else(|| env!("CARGO_BIN_EXE_kyklos-release").into(), PathBuf::from)
+}
+
 const WAIT: Duration = Duration::from_millis(20);
 const ROUNDS: usize = 7;
 
@@ -45,7 +51,7 @@ struct Bench {
 
 impl Bench {
     fn program(tool_name: &str) -> Option<PathBuf> {
-        if tool_name == "kyklos-release" { Some(KYKLOS.into()) } else { tool(tool_name) }
+        if tool_name == "kyklos-release" { Some(kyklos()) } else { tool(tool_name) }
     }
 
     fn once(&self, way: &Way, round: usize, measure: fn(&Path, &[&str], &Path) -> Cost) -> Option<Cost> {
@@ -150,7 +156,7 @@ fn prepare(bench: &Bench) {
     }
     let ours = |line: &str| {
         let line = line.replace("{H}", &bench.proxy.host);
-        run(Path::new(KYKLOS), &line.split(' ').collect::<Vec<_>>(), home)
+        run(&kyklos(), &line.split(' ').collect::<Vec<_>>(), home)
     };
     ours(
         "image assemble --name app --binary linux/amd64=amd64 --binary linux/arm64=arm64 -o oci:image:v1.0.0",
@@ -285,7 +291,7 @@ fn large(bench: &mut Bench, server: &Server) {
             file.write_all(&block[8..]).unwrap();
         }
     }
-    let ours = Path::new(KYKLOS);
+    let ours = &kyklos();
     layout_of(&home, &binary);
     let regctl = tool("regctl");
     if let Some(regctl) = &regctl {
