@@ -13,7 +13,9 @@ mod tarball;
 
 pub use archive::Archive;
 pub use docker_archive::import;
-pub use http::{Access, CredentialSources, Direction, Event, HttpRegistry, Traffic, Wire, WireSettings};
+pub use http::{
+    Access, CredentialSources, Direction, Event, Finding, HttpRegistry, Traffic, Wire, WireSettings,
+};
 pub use layout::Layout;
 pub use memory::Memory;
 pub use rehearsal::{Rehearsal, Rehearsed};

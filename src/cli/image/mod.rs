@@ -4,6 +4,7 @@ mod assemble;
 mod check;
 mod index;
 mod inspect;
+mod probe;
 mod push;
 mod tag;
 
@@ -40,6 +41,8 @@ enum ImageCommand {
     Copy(push::Args),
     /// Make indexes
     Index(index::Args),
+    /// Find out what a registry can do
+    Probe(probe::Args),
     /// Point tags to an image
     Tag(tag::Args),
 }
@@ -52,6 +55,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         ImageCommand::Push(args) => push::run(context, &args, push::Verb::Push),
         ImageCommand::Copy(args) => push::run(context, &args, push::Verb::Copy),
         ImageCommand::Index(args) => index::run(context, args),
+        ImageCommand::Probe(args) => probe::run(context, &args),
         ImageCommand::Tag(args) => tag::run(context, &args),
     }
 }

@@ -136,3 +136,57 @@ fn errors_say_where_and_what_to_do() {
     ");
     assert!(host.stored("app").blobs.is_empty());
 }
+
+#[test]
+fn a_probe_tells_what_it_was_answered_and_leaves_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    let show = |options: Options| {
+        let host = TestRegistry::start(options);
+        let push = format!("image push oci:a:v1.0.0 {}/app:v1.0.0", host.host());
+        let _ = kyklos(here.path()).args(&push).run().expect(0);
+        let before = host.stored("app");
+        let run = kyklos(here.path()).args(&format!("image probe {}/app", host.host())).run();
+        let after = host.stored("app");
+        assert_eq!((before.blobs.len(), before.manifests), (after.blobs.len(), after.manifests));
+        assert_eq!(before.tags, after.tags);
+        let text = run.show().replace(&host.host(), "HOST");
+        let shortened = text.split(' ').map(|word| match word.split_once("sha256:") {
+            Some((head, tail)) => format!("{head}sha256:…{}", &tail[64..]),
+            None => word.to_owned(),
+        });
+        shortened.collect::<Vec<_>>().join(" ")
+    };
+    insta::assert_snapshot!(show(Options { single_post: true, ..Options::default() }), @r"
+    exit 0
+    --- stdout
+    no       login                the host asks for none
+    yes      tag-list             GET tags/list answered 200
+    yes      referrers-api        GET referrers/sha256:… answered 200
+    yes      upload               POST blobs/uploads/ answered 202
+    yes      upload-status        GET blobs/uploads/… answered 204
+    yes      single-post-upload   POST blobs/uploads/ answered 400
+    yes      mount-or-upload      POST blobs/uploads/ answered 202
+    yes      range                GET blobs/sha256:… answered 206
+    yes      delete               DELETE manifests/sha256:… answered 404
+    unknown  several-tags         only a manifest that stays would show it
+    --- stderr
+    ");
+    let poor = Options { referrers: false, deletes: false, distribution: true, ..Options::default() };
+    insta::assert_snapshot!(show(poor), @r"
+    exit 0
+    --- stdout
+    no       login                the host asks for none
+    yes      tag-list             GET tags/list answered 200
+    no       referrers-api        GET referrers/sha256:… answered 404
+    yes      upload               POST blobs/uploads/ answered 202
+    yes      upload-status        GET blobs/uploads/… answered 204
+    no       single-post-upload   POST blobs/uploads/ answered 202
+    yes      mount-or-upload      POST blobs/uploads/ answered 202
+    yes      range                GET blobs/sha256:… answered 206
+    yes      delete               DELETE manifests/sha256:… answered 404
+    no       several-tags         the host says that it is made of distribution, which takes one at a time
+    --- stderr
+    ");
+    let _ = kyklos(here.path()).args("image probe oci:a").run().expect(2);
+}

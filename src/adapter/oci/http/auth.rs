@@ -151,6 +151,15 @@ impl Auth {
         }
     }
 
+    /// What the host asks for: `none`, `basic` or `bearer`.
+    pub(super) async fn asked_for(&self) -> &'static str {
+        match self.state.lock().await.scheme {
+            Scheme::Open => "none",
+            Scheme::Basic => "basic",
+            Scheme::Bearer { .. } => "bearer",
+        }
+    }
+
     /// Learns from a 401. Whether there is something new to try.
     pub(super) async fn challenged(&self, headers: &HeaderMap, used: Option<&str>) -> bool {
         let mut state = self.state.lock().await;

@@ -8,6 +8,7 @@ mod auth;
 mod credentials;
 mod download;
 mod manifest;
+mod probe;
 mod redirect;
 mod referrers;
 mod send;
@@ -16,6 +17,7 @@ mod upload;
 mod wire;
 
 pub use credentials::CredentialSources;
+pub use probe::Finding;
 pub use traffic::{Direction, Event, Traffic};
 pub use wire::{Access, Wire, WireSettings};
 

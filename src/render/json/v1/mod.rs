@@ -31,6 +31,7 @@ pub const ALL: &[Described] = &[
     Described { name: "image-copy", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-index-create", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-inspect", schema: || schema_for!(Envelope<image::Inspected>) },
+    Described { name: "image-probe", schema: || schema_for!(Envelope<transfer::Probed>) },
     Described { name: "image-push", schema: || schema_for!(Envelope<transfer::Transferred>) },
     Described { name: "image-tag", schema: || schema_for!(Envelope<image::Tagged>) },
     Described { name: "init", schema: || schema_for!(Envelope<Vec<String>>) },

@@ -1,4 +1,4 @@
-//! Answers of `image push`, `image copy` and `image index create`.
+//! Answers of `image push`, `image copy`, `image index create` and `image probe`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -118,4 +118,26 @@ impl Transferred {
             plan: None,
         }
     }
+}
+
+/// Answer of `image probe`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Probed {
+    /// The repository that was asked.
+    pub repository: String,
+    /// What was asked, in a fixed order.
+    pub capabilities: Vec<Capability>,
+    /// Requests that were sent.
+    pub requests: u64,
+}
+
+/// Something a registry can do or cannot.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Capability {
+    /// In kebab case.
+    pub name: String,
+    /// Whether it can; `null` when that could not be asked.
+    pub supported: Option<bool>,
+    /// The request and what was answered.
+    pub evidence: String,
 }
