@@ -185,7 +185,7 @@ fn made(directory: &Path, commits: usize, tags: usize, message: &dyn Fn(usize) -
         write!(input, "data {}\n{text}\n", text.len()).unwrap();
         // Every tenth commit merges a side line of two.
         if at % 10 == 0 && at > 10 {
-            write!(input, "merge :{}\n", at - 3).unwrap();
+            writeln!(input, "merge :{}", at - 3).unwrap();
         }
         write!(input, "M 100644 inline src/d{}/f{}\ndata 8\n{at:08}\n", at % 30, at % 300).unwrap();
     }

@@ -45,7 +45,8 @@ impl io::Write for Spool {
         self.memory.extend_from_slice(bytes);
         if self.memory.len() >= IN_MEMORY && !self.refused {
             if self.file.is_none() {
-                self.file = tempfile::tempfile().map_or_else(|_| None, Some);
+                // Without room for a file everything stays in memory.
+                self.file = tempfile::tempfile().ok();
                 self.refused = self.file.is_none();
             }
             if let Some(file) = &mut self.file {

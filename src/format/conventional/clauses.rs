@@ -12,8 +12,8 @@ fn plain(message: &str) -> Option<(String, String)> {
     head(message).map(|(kind, _, description, _)| (kind, description.to_owned()))
 }
 
-fn pair(kind: &str, description: &str) -> Option<(String, String)> {
-    Some((kind.to_owned(), description.to_owned()))
+fn pair(kind: &str, description: &str) -> (String, String) {
+    (kind.to_owned(), description.to_owned())
 }
 
 fn footers(message: &str) -> Vec<(String, &'static str, String)> {
@@ -41,9 +41,9 @@ fn body(message: &str) -> Option<String> {
 /// 1. A type, which is a noun, an optional scope, an optional `!`, and a colon and a space.
 #[test]
 fn clause_1_prefix() {
-    assert_eq!(plain("feat: x"), pair("feat", "x"));
+    assert_eq!(plain("feat: x"), Some(pair("feat", "x")));
     for kind in ["my-type", "build2", "добавка", "修复", "snake_case"] {
-        assert_eq!(plain(&format!("{kind}: x")), pair(kind, "x"));
+        assert_eq!(plain(&format!("{kind}: x")), Some(pair(kind, "x")));
     }
     for message in [
         "feat:x",
@@ -71,16 +71,16 @@ fn clause_1_prefix() {
         assert_eq!(plain(message), None, "{message:?}");
     }
     // Blanks that keyboards and editors leave.
-    assert_eq!(plain("feat: x  \r\n\r\n"), pair("feat", "x"));
-    assert_eq!(plain("feat:\u{a0}x"), pair("feat", "x"));
-    assert_eq!(plain("feat:   x"), pair("feat", "x"));
+    assert_eq!(plain("feat: x  \r\n\r\n"), Some(pair("feat", "x")));
+    assert_eq!(plain("feat:\u{a0}x"), Some(pair("feat", "x")));
+    assert_eq!(plain("feat:   x"), Some(pair("feat", "x")));
 }
 
 /// 2 and 3. `feat` adds a feature, `fix` mends a bug: they are types like the others here, and sections of the notes.
 #[test]
 fn clauses_2_and_3_feat_and_fix() {
-    assert_eq!(plain("feat: x"), pair("feat", "x"));
-    assert_eq!(plain("fix: x"), pair("fix", "x"));
+    assert_eq!(plain("feat: x"), Some(pair("feat", "x")));
+    assert_eq!(plain("fix: x"), Some(pair("fix", "x")));
 }
 
 /// 4. A scope in parentheses.
@@ -114,9 +114,9 @@ fn clause_4_scope() {
 fn clause_5_description() {
     assert_eq!(
         plain("fix: array parsing issue when multiple spaces"),
-        pair("fix", "array parsing issue when multiple spaces")
+        Some(pair("fix", "array parsing issue when multiple spaces"))
     );
-    assert_eq!(plain("feat: a: b"), pair("feat", "a: b"));
+    assert_eq!(plain("feat: a: b"), Some(pair("feat", "a: b")));
     assert_eq!(plain("feat: \n\nbody"), None);
 }
 
@@ -127,7 +127,10 @@ fn clause_6_body() {
     assert_eq!(body("feat: x"), None);
     assert_eq!(body("feat: x\n\n\n"), None);
     // Without the blank line the type counts all the same.
-    assert_eq!((plain("feat: x\nbody"), body("feat: x\nbody")), (pair("feat", "x"), Some("body".to_owned())));
+    assert_eq!(
+        (plain("feat: x\nbody"), body("feat: x\nbody")),
+        (Some(pair("feat", "x")), Some("body".to_owned()))
+    );
 }
 
 /// 7. A body is free in form, of any number of paragraphs.
@@ -222,14 +225,14 @@ fn clause_13_exclamation_mark() {
 /// 14. Other types than `feat` and `fix`.
 #[test]
 fn clause_14_other_types() {
-    assert_eq!(plain("docs: update ref docs"), pair("docs", "update ref docs"));
+    assert_eq!(plain("docs: update ref docs"), Some(pair("docs", "update ref docs")));
 }
 
 /// 15. In any case, except `BREAKING CHANGE`.
 #[test]
 fn clause_15_case() {
-    assert_eq!(plain("FEAT: x"), pair("feat", "x"));
-    assert_eq!(plain("Fix(API): x"), pair("fix", "x"));
+    assert_eq!(plain("FEAT: x"), Some(pair("feat", "x")));
+    assert_eq!(plain("Fix(API): x"), Some(pair("fix", "x")));
     assert_eq!(footers("fix: x\n\nreviewed-BY: Z"), [footer("reviewed-BY", ": ", "Z")]);
     for text in ["breaking change: y", "Breaking Change: y", "breaking-change: y", "BREAKING change: y"] {
         assert!(breaks(&format!("feat: x\n\n{text}")).is_empty(), "{text}");
