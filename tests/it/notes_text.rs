@@ -159,7 +159,7 @@ fn hostile(text: &str) -> Vec<String> {
             }
             Event::End(TagEnd::List(_)) => lists -= 1,
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) if &*language == "sh" => {
-                code = true
+                code = true;
             }
             Event::End(TagEnd::CodeBlock) => code = false,
             Event::Start(Tag::Paragraph | Tag::Item | Tag::Heading { .. } | Tag::Strong) => {}
@@ -193,7 +193,7 @@ fn hostile(text: &str) -> Vec<String> {
                 block.clear();
             }
             Event::Rule | Event::TaskListMarker(_) | Event::FootnoteReference(_) => {
-                found.push(format!("{event:?}"))
+                found.push(format!("{event:?}"));
             }
             Event::InlineMath(_) | Event::DisplayMath(_) => found.push(format!("{event:?}")),
             Event::Text(_) | Event::SoftBreak | Event::HardBreak | Event::End(_) => {}
