@@ -30,7 +30,8 @@ fn a_message_of_ten_megabytes_and_bytes_that_are_no_text() {
     let release = &generate(&repository, "--unreleased")[0];
     let told: Vec<String> =
         entries(release).iter().map(|entry| entry["description"].as_str().unwrap().to_owned()).collect();
-    for line in ["large", "caf\u{fffd} undeclared", "caf\u{e9} declared"] {
+    // What says nothing of its encoding and is no UTF-8 is read as Latin-1, as the names of its authors are.
+    for line in ["large", "caf\u{e9} undeclared", "caf\u{e9} declared"] {
         assert!(told.iter().any(|told| told == line), "{line}: {told:?}");
     }
     assert_eq!(kyklos(repository.path()).args("notes next").run().expect(0).stdout(), "1.1.0\n");
