@@ -30,7 +30,7 @@ fn a_message_of_ten_megabytes_and_bytes_that_are_no_text() {
     let release = &generate(&repository, "--unreleased")[0];
     let told: Vec<String> =
         entries(release).iter().map(|entry| entry["description"].as_str().unwrap().to_owned()).collect();
-    // What says nothing of its encoding and is no UTF-8 is read as Latin-1, as the names of its authors are.
+    // git takes bytes that are no UTF-8 for Latin-1 when it commits, unless an encoding is declared.
     for line in ["large", "caf\u{e9} undeclared", "caf\u{e9} declared"] {
         assert!(told.iter().any(|told| told == line), "{line}: {told:?}");
     }
