@@ -201,7 +201,7 @@ fn made(directory: &Path, commits: usize, tags: usize, message: &dyn Fn(usize) -
 }
 
 fn ordinary(at: usize) -> String {
-    let kind = ["feat", "fix", "docs", "chore", "refactor", "build(deps)"][at % 6];
+    let kind = ["feat", "fix", "docs", "chore", "refactor", "build"][at % 6];
     format!(
         "{kind}(part{}): change number {at} (#{at})\n\nWhy it is done, in a line or two that nobody reads\nafter the first day.\n\nCloses #{}\nSigned-off-by: P <p@example.com>\n",
         at % 50,
