@@ -168,7 +168,7 @@ fn a_probe_tells_what_it_was_answered_and_leaves_nothing() {
     yes      single-post-upload   POST blobs/uploads/ answered 400
     yes      mount-or-upload      POST blobs/uploads/ answered 202
     yes      range                GET blobs/sha256:… answered 206
-    yes      delete               DELETE manifests/sha256:… answered 404
+    unknown  delete               DELETE manifests/sha256:… answered 404
     unknown  several-tags         only a manifest that stays would show it
     --- stderr
     ");
@@ -184,7 +184,7 @@ fn a_probe_tells_what_it_was_answered_and_leaves_nothing() {
     no       single-post-upload   POST blobs/uploads/ answered 202
     yes      mount-or-upload      POST blobs/uploads/ answered 202
     yes      range                GET blobs/sha256:… answered 206
-    yes      delete               DELETE manifests/sha256:… answered 404
+    unknown  delete               DELETE manifests/sha256:… answered 404
     no       several-tags         the host says that it is made of distribution, which takes one at a time
     --- stderr
     ");

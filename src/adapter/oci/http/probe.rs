@@ -87,9 +87,13 @@ impl HttpRegistry {
         found.extend(self.probe_uploads(&offered, &absent).await);
         found.push(self.probe_range().await?);
         let deleted = self.probed(Ask::below(Method::DELETE, format!("manifests/{absent}"))).await;
-        found.push(
-            deleted.finding("delete", deleted.is(StatusCode::NOT_FOUND) || deleted.is(StatusCode::ACCEPTED)),
-        );
+        // A host that deletes and one that does not both say 404 of what is not there; only a plain no is one.
+        let supported = match deleted.status {
+            Some(202) => Some(true),
+            Some(405 | 501) => Some(false),
+            _ => None,
+        };
+        found.push(Finding { name: "delete", supported, evidence: deleted.evidence() });
         let can = self.inner.host.known().abilities;
         found.push(Finding {
             name: "several-tags",
