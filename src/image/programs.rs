@@ -7,7 +7,7 @@ use super::error::ImageError;
 use super::inspect::{InspectedPlatform, View, beside, inspect};
 use super::scan::{LayerFacts, scan};
 use super::unpack::{LayerError, LayerLimits, Unpacked};
-use super::walk::walk;
+use super::walk::{parts, walk};
 use crate::format::oci::Descriptor;
 use crate::model::{Digest, Platform};
 use crate::port::{BlobReader, Manifest, Registry, RegistryError};
@@ -98,19 +98,22 @@ fn take(
     limits: LayerLimits,
 ) -> Result<BTreeMap<String, Vec<u8>>, LayerError> {
     let mut taken: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut used = 0;
     walk(plain, limits, &mut |item, content| {
-        let parts: Vec<&str> = item.name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-        let path = parts.join("/");
+        let path = parts(&item.name).join("/");
         if !item.header.entry_type().is_file() || !wanted.contains(&path) {
             return Ok(());
         }
-        let used: u64 = taken.values().map(|bytes| bytes.len() as u64).sum();
         let mut bytes = Vec::new();
-        content.take(most.saturating_sub(used).saturating_add(1)).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > most.saturating_sub(used) {
+        let left = most.saturating_sub(used);
+        content.take(left.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > left {
             return Err(LayerError::TooLarge { limit: MAX_PROGRAMS });
         }
-        taken.insert(path, bytes);
+        used += bytes.len() as u64;
+        if let Some(replaced) = taken.insert(path, bytes) {
+            used -= replaced.len() as u64;
+        }
         Ok(())
     })?;
     Ok(taken)

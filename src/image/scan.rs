@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use super::unpack::{LayerError, LayerLimits, Tee, Unpacked};
-use super::walk::walk;
+use super::walk::{parts, walk};
 use crate::format::binary::elf_architecture;
 use crate::model::{Digest, Hasher};
 use crate::port::BlobReader;
@@ -181,7 +181,7 @@ impl Layers {
         header: &tar::Header,
         start: &[u8],
     ) -> Result<(), LayerError> {
-        let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+        let parts = parts(name);
         if parts.contains(&"..") {
             if self.upper.outside.len() < 100 {
                 self.upper.outside.push(name.chars().take(200).collect());
@@ -237,8 +237,7 @@ impl Layers {
         }
         if kind.is_hard_link() {
             // The same file under another name, of this layer (POSIX.1-2001, "ustar Interchange Format").
-            let target = link.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>();
-            if let Some(program) = upper.programs.get(&target.join("/")).copied() {
+            if let Some(program) = upper.programs.get(&parts(link).join("/")).copied() {
                 upper.programs.insert(path.to_owned(), program);
             }
         }

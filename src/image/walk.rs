@@ -58,6 +58,11 @@ pub(super) fn walk(
     Ok(())
 }
 
+/// The parts of a name or link, without the root and without the directory itself.
+pub(super) fn parts(name: &str) -> Vec<&str> {
+    name.split('/').filter(|part| !matches!(*part, "" | ".")).collect()
+}
+
 /// What stands before the first NUL.
 fn text(name: &[u8]) -> String {
     String::from_utf8_lossy(name.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
