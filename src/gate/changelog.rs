@@ -21,6 +21,10 @@ fn one() -> u64 {
     1
 }
 
+fn counted(entries: u64) -> String {
+    format!("{entries} {}", if entries == 1 { "entry" } else { "entries" })
+}
+
 impl Gate for Changelog {
     fn kind(&self) -> &'static str {
         "changelog"
@@ -57,7 +61,7 @@ impl Gate for Changelog {
                 .split([' ', '[', ']', '(', ')'])
                 .any(|word| word == version || word.strip_prefix('v') == Some(version))
         };
-        let expected = format!("a heading with {version} and at least {min_entries} entries");
+        let expected = format!("a heading with {version} and at least {}", counted(min_entries));
         let mut wrong = Vec::new();
         let mut entries = 0;
         for item in items {
@@ -71,9 +75,9 @@ impl Gate for Changelog {
             }
         }
         if entries < min_entries {
-            wrong.push(format!("{entries} entries"));
+            wrong.push(counted(entries));
         }
         let remedy = "write the missing entries, or look at `kyklos-release notes generate`";
-        Judgement::of(expected, &wrong, format!("{entries} entries"), remedy)
+        Judgement::of(expected, &wrong, counted(entries), remedy)
     }
 }

@@ -124,7 +124,9 @@ async fn attach(world: &World<'_>, job: &Job<'_>, at: usize, referrer: usize) ->
             return Err(PublishError::Changed { name: entry.asset.clone(), expected: entry.digest, found });
         }
     }
-    world.progress.finished("Attached", &format!("{} to {}", entry.asset, image.repository));
+    let platform = image.platforms.iter().find(|platform| platform.digest == entry.subject);
+    let subject = platform.map_or_else(|| "the index".to_owned(), |platform| platform.platform.to_string());
+    world.progress.finished("Attached", &format!("{} to {subject} of {}", entry.asset, image.repository));
     Ok(())
 }
 

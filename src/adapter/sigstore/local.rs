@@ -204,7 +204,7 @@ impl Trust for LocalTrust {
             issuer: result.issuer().unwrap_or_default().to_owned(),
         };
         if identity != *expected {
-            return Err(wrong_signer(expected, &identity.subject, &identity.issuer));
+            return Err(wrong_signer(expected, format!("{} by {}", identity.subject, identity.issuer)));
         }
         Ok(Verified {
             identity,
@@ -326,10 +326,10 @@ fn refused(error: Error, artifact: &Digest, expected: &SignerIdentity) -> TrustE
     match error {
         Error::IdentityMismatch { actual, .. } => {
             let found = actual.map(|actual| actual.as_str().to_owned()).unwrap_or_default();
-            wrong_signer(expected, &found, "not looked at")
+            wrong_signer(expected, found)
         }
         Error::IssuerMismatch { actual, .. } => {
-            wrong_signer(expected, &expected.subject, &actual.unwrap_or_default())
+            wrong_signer(expected, format!("{} by {}", expected.subject, actual.unwrap_or_default()))
         }
         Error::ArtifactMismatch(_) => TrustError::WrongArtifact { expected: *artifact },
         Error::InvalidBundle(reason) | Error::UnsupportedBundle(reason) => TrustError::Unreadable { reason },
@@ -337,11 +337,8 @@ fn refused(error: Error, artifact: &Digest, expected: &SignerIdentity) -> TrustE
     }
 }
 
-fn wrong_signer(expected: &SignerIdentity, subject: &str, issuer: &str) -> TrustError {
-    TrustError::WrongSigner {
-        expected: format!("{} by {}", expected.subject, expected.issuer),
-        found: format!("{subject} by {issuer}"),
-    }
+fn wrong_signer(expected: &SignerIdentity, found: String) -> TrustError {
+    TrustError::WrongSigner { expected: format!("{} by {}", expected.subject, expected.issuer), found }
 }
 
 fn read(path: &Path) -> Result<String, TrustError> {

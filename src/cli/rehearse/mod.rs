@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/rehearsal.json   what is rehearsed
+//! DIR/.gitignore       keeps the keys out of the repository around it
 //! DIR/dist/            the files of the release
 //! DIR/registry/        the image, an OCI layout
 //! DIR/forge/           the directory forge
@@ -170,7 +171,7 @@ async fn consume(context: &Context, place: &Place, made: &Made, plan: &Plan) -> 
     let image = if plan.manifest.images.is_empty() { "" } else { ", image, SBOM" };
     let files = plan.manifest.assets.len() + 1;
     context.printer.finished("Verified", &format!("{files} files, signatures{image}"));
-    let command = place.verify_command(tag, &made.signer);
+    let command = place.verify_command(&made.signer);
     let summary = v1::rehearse::Rehearsal {
         rid: plan.rid.to_string(),
         tag: tag.to_string(),

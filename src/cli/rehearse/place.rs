@@ -9,7 +9,7 @@ use crate::adapter::fs;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::diag::Kind;
-use crate::model::{Digest, Tag};
+use crate::model::Digest;
 use crate::port::{FilesError, Progress as _, SignerIdentity};
 
 /// What tells a rehearsal from any other directory.
@@ -56,6 +56,8 @@ impl Place {
         }
         let text = json!({ "key": key, "tag": inputs.facts.tag, "commit": inputs.facts.commit });
         fs::write_atomic(&mark, format!("{text:#}\n").as_bytes())?;
+        // There are keys in here: nobody commits them by `git add .`.
+        fs::write_atomic(&root.join(".gitignore"), b"*\n")?;
         for name in ["dist", "trust"] {
             fs::remove_left_overs(&root.join(name))?;
         }
@@ -89,14 +91,12 @@ impl Place {
     }
 
     /// What a consumer types, from anywhere.
-    pub(super) fn verify_command(&self, tag: &Tag, signer: &SignerIdentity) -> String {
+    pub(super) fn verify_command(&self, signer: &SignerIdentity) -> String {
         let quote = |text: &str| {
             let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:@+=%".contains(c));
             if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
         };
         let root = self.trust().join("trusted_root.json").display().to_string();
-        // A directory may hold several releases; the newest is meant when there is one only.
-        let _ = tag;
         format!(
             "kyklos-release verify release {} --trusted-root {} --identity {} --issuer {}",
             quote(&format!("dir:{}", self.root.display())),

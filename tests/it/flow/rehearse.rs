@@ -67,6 +67,8 @@ fn a_rehearsal_is_a_release_that_a_consumer_can_check() {
     }
     let checked = consume(&run.stdout()).expect(0);
     assert!(checked.stdout().starts_with("verified: "), "{}", checked.show());
+    let ignored = std::fs::read_to_string(repository.path().join("rehearsal/.gitignore")).unwrap();
+    assert_eq!(ignored, "*\n", "the throw-away keys are not for a commit");
     let assets = repository.path().join("rehearsal/forge/releases/v0.2.0/assets");
     let read = |name: &str| std::fs::read_to_string(assets.join(name)).unwrap();
     assert_eq!(read("install.yaml"), "kind: List\n");
