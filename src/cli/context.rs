@@ -12,8 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::error::CliError;
-use super::network::NetworkArgs;
-use super::{Format, GlobalArgs};
+use super::global::{Format, GlobalArgs, NetworkArgs};
 use crate::adapter::fs;
 use crate::adapter::oci::Wire;
 use crate::diag::{Hint as _, Kind};

@@ -11,6 +11,7 @@ mod error;
 mod evidence;
 mod exit;
 mod gate;
+mod global;
 mod image;
 mod init;
 mod man;
@@ -34,14 +35,14 @@ pub use bug::install_panic_hook;
 pub use exit::Exit;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
 use context::Context;
 use error::CliError;
+use global::{Format, GlobalArgs};
 
 use crate::adapter::fs::Spool;
 use crate::diag::Diagnostic;
@@ -56,62 +57,6 @@ struct Cli {
     global: GlobalArgs,
     #[command(subcommand)]
     command: Command,
-}
-
-/// Flags of every command.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Global options")]
-struct GlobalArgs {
-    /// Run as if started in this directory
-    #[arg(short = 'C', value_name = "DIR", global = true)]
-    directory: Option<PathBuf>,
-    /// Configuration file [default: release.yaml, found upwards]
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// Format of the answer on stdout
-    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
-    format: Format,
-    /// Write the answer to a file, whole or not at all; - is stdout
-    #[arg(short, long, value_name = "FILE", global = true)]
-    output: Option<PathBuf>,
-    /// When to use colours
-    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN", global = true)]
-    color: ColorChoice,
-    /// Say nothing but errors
-    #[arg(short, long, global = true)]
-    quiet: bool,
-    /// Say what is being worked on
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
-    verbose: bool,
-    #[command(flatten)]
-    network: network::NetworkArgs,
-}
-
-/// Format of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs: `{schema, ok, data, diagnostics}`
-    Json,
-    /// For release pages and step summaries
-    Markdown,
-    /// For code scanning
-    Sarif,
-    /// Workflow commands of GitHub Actions
-    Github,
-}
-
-impl std::fmt::Display for Format {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Json => "json",
-            Self::Markdown => "markdown",
-            Self::Sarif => "sarif",
-            Self::Github => "github",
-        })
-    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,6 @@
-//! The network as the command line describes it, and what is told while it is used.
+//! The way to the network, as the command line describes it, and what is told while it is used.
 
 use std::fmt::Write as _;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,29 +15,6 @@ use crate::ui::Printer;
 
 /// Most bytes of a file of certificate authorities.
 const AUTHORITIES_LIMIT: u64 = 4 << 20;
-
-/// Flags of everything that goes over the network.
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct NetworkArgs {
-    /// Open no connection to anywhere
-    #[arg(long, global = true, help_heading = "Network options")]
-    pub(super) offline: bool,
-    /// Trust the certificate authorities in this file as well, PEM
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Network options")]
-    pub(super) ca_file: Option<PathBuf>,
-    /// Speak to registries without encryption and without a login; this machine needs no flag
-    #[arg(long, global = true, help_heading = "Network options")]
-    pub(super) plain_http: bool,
-    /// Take logins from this file only [default: those of docker and podman]
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Network options")]
-    pub(super) authfile: Option<PathBuf>,
-    /// Most requests to one host at a time
-    #[arg(long, value_name = "N", default_value = "8", global = true, help_heading = "Network options")]
-    pub(super) jobs: NonZeroUsize,
-    /// Write what happens to a file, a line of JSON each; - is stderr
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Network options")]
-    pub(super) events: Option<PathBuf>,
-}
 
 impl Context {
     /// What every HTTP client of the process has in common.

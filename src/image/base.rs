@@ -1,7 +1,7 @@
 //! Whether an image was built on what the name of its base stands for now.
 
-use super::check::{BaseFacts, Findings, PlatformFacts};
 use super::error::ImageError;
+use super::facts::{BaseFacts, Findings, PlatformFacts};
 use super::inspect::{Inspected, InspectedPlatform, View, inspect};
 use crate::diag::Severity;
 use crate::format::oci::MANIFEST_LIMIT;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use super::check::{Findings, damage};
 use super::error::ImageError;
+use super::facts::{Findings, damage};
 use super::inspect::{Inspected, beside, fetch, parse};
 use super::together::{AT_ONCE, together};
 use crate::diag::Severity;

@@ -1,7 +1,7 @@
 //! What one platform of an image holds, from the headers of its layers.
 
-use super::check::{Findings, PlatformFacts, ProgramFacts, damage};
 use super::error::ImageError;
+use super::facts::{Findings, PlatformFacts, ProgramFacts, damage};
 use super::inspect::{InspectedPlatform, beside};
 use super::scan::{LayerFacts, scan};
 use super::unpack::{LayerError, LayerLimits};

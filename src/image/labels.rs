@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::check::{Expectations, Findings};
+use super::expectations::Expectations;
+use super::facts::Findings;
 use super::inspect::Inspected;
 use crate::diag::Severity;
 use crate::format::oci::annotation;

@@ -7,6 +7,8 @@ mod check;
 mod complete;
 mod contents;
 mod error;
+mod expectations;
+mod facts;
 mod foundation;
 mod graph;
 mod index;
@@ -27,10 +29,10 @@ mod walk;
 pub use assemble::{Assembled, Contents, Settings, assemble, assemble_on};
 pub use base::Base;
 pub use bundles::{attachment, attachments};
-pub use check::{
-    BaseFacts, Expectations, ImageFacts, PlatformFacts, PreviousFacts, Problem, ProgramFacts, check,
-};
+pub use check::check;
 pub use error::ImageError;
+pub use expectations::Expectations;
+pub use facts::{BaseFacts, ImageFacts, PlatformFacts, PreviousFacts, Problem, ProgramFacts};
 pub use foundation::Foundation;
 pub use graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
 pub use index::{Composed, Creation, Part, compose, create};

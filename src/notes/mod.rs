@@ -4,6 +4,7 @@
 //! ancestry decides, dates never do.
 
 mod bump;
+mod document;
 mod edit;
 mod enrich;
 mod entry;
@@ -26,10 +27,12 @@ mod template;
 mod tracker;
 mod version;
 mod view;
+mod wanted;
 
 pub use bump::{Bump, BumpTable};
+pub use document::{Document, FRAGMENTS};
 pub use edit::{EditError, Edited, Insert, edit};
-pub use enrich::{AddressOf, Enrichment, wanted};
+pub use enrich::{AddressOf, Enrichment};
 pub use entry::{Entry, Place, Reference, Section, Status};
 pub use fault::RenderError;
 pub use fit::{BODY, Fitted, Step};
@@ -40,8 +43,9 @@ pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
 pub use relation::SameChange;
 pub use release::{Older, Recipe, ReleaseNotes, Squash, first_commits, release};
-pub use render::{Blank, Document, Extent, FRAGMENTS, Preset, Shape, Writer, manual};
+pub use render::{Blank, Extent, Preset, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;
 pub use tracker::Tracker;
 pub use version::{Asking, Next, NextError, next};
+pub use wanted::wanted;

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::document::Document;
 use super::entry::{Entry, Reference, Section, Status};
 use super::people::Contributor;
 use super::release::ReleaseNotes;
-use super::render::Document;
 use crate::format::conventional::ReferenceKind;
 use crate::model::Origin;
 
@@ -289,7 +289,7 @@ pub(super) fn sample() -> Value {
         "issues_url": "https://example.com/issues", "checksums": true, "security": section,
     });
     let written: Value =
-        super::render::FRAGMENTS.iter().map(|name| (name.replace('-', "_"), json!("words"))).collect();
+        super::document::FRAGMENTS.iter().map(|name| (name.replace('-', "_"), json!("words"))).collect();
     sample["written"] = written;
     sample
 }

@@ -8,6 +8,7 @@ mod import;
 mod lint;
 mod manual;
 mod next;
+mod output;
 mod parse;
 mod prepend;
 mod settings;

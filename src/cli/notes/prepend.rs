@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::context::Context;
 use super::super::error::CliError;
-use super::answer::Telling;
+use super::output::Telling;
 use super::settings;
 use crate::adapter::fs;
 use crate::diag::{Diagnostic, Severity};

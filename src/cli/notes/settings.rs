@@ -6,8 +6,7 @@ use std::path::Path;
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
-use super::answer::Output;
-use super::template::MAX_TEMPLATE;
+use super::output::Output;
 use crate::adapter::fs::{self, Directory};
 use crate::config::{self, NotesPreset};
 use crate::diag::Kind;
@@ -18,6 +17,8 @@ use crate::notes::{
 };
 use crate::port::{EntryKind, Files as _};
 
+/// The largest template.
+pub(super) const MAX_TEMPLATE: u64 = 1 << 20;
 /// Where the texts of release notes are that are written by hand, from the top of the repository: `TAG/NAME.md` for
 /// one release, `NAME.md` for all.
 const WRITTEN: &str = ".kyklos/notes";

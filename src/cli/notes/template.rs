@@ -36,9 +36,6 @@ enum Command {
     },
 }
 
-/// The largest template.
-pub(super) const MAX_TEMPLATE: u64 = 1 << 20;
-
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
     match &args.command {
@@ -59,7 +56,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         }
         Command::Check { file, partial } => {
             let path = file.display().to_string();
-            let text = settings::utf8(&path, context.read(file, MAX_TEMPLATE)?)?;
+            let text = settings::utf8(&path, context.read(file, settings::MAX_TEMPLATE)?)?;
             let writer = Writer::new(Preset::Kyklos, None)?;
             let writer = match partial {
                 Some(name) => writer.with_partial(name, &path, &text)?,
