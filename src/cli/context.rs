@@ -85,6 +85,17 @@ impl Context {
         self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// `SOURCE_DATE_EPOCH` (reproducible-builds.org), or 1970: what is made twice is the same.
+    pub(crate) fn epoch(&self) -> Result<Timestamp, CliError> {
+        let Some(text) = self.variable("SOURCE_DATE_EPOCH") else { return Ok(Timestamp::UNIX_EPOCH) };
+        let seconds = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        seconds.ok_or_else(|| {
+            CliError::usage("source-date-epoch", "SOURCE_DATE_EPOCH is not a time")
+                .fact("expected", "seconds since 1970")
+                .fact("found", text)
+        })
+    }
+
     /// A path from the command line, seen from `-C`.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.directory.join(path)

@@ -1,7 +1,6 @@
 //! A release as the commands of the Publish group open it: its manifest, its bytes, its forge and its registries.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::archive;
@@ -13,10 +12,10 @@ use crate::adapter::fs::{self, Directory, Scratch};
 use crate::adapter::oci::Layout;
 use crate::diag::Kind;
 use crate::format::release_manifest::{self, MAX_BODY_BYTES, MAX_BYTES};
-use crate::model::{AssetName, Digest, ReleaseManifest, Rid, Tag};
+use crate::model::{Digest, ReleaseManifest, Rid, Tag};
 use crate::plan::{MAX_ASSET_BYTES, plan};
 use crate::port::{Files as _, FilesError, Forge as _, Registry};
-use crate::publish::{Job, Marker, World};
+use crate::publish::{Job, Marker, World, stored};
 
 /// Flags of every command that looks at a forge.
 #[derive(Debug, clap::Args)]
@@ -224,20 +223,9 @@ fn nothing_staged(context: &Context, tag: &Tag) -> Result<CliError, CliError> {
 
 /// The manifest in a release of ours, with the text of that release.
 async fn staged(forge: &DirForge, tag: &Tag) -> Result<Option<(Vec<u8>, Option<String>)>, CliError> {
-    let name: AssetName = ReleaseManifest::ASSET
-        .parse()
-        .map_err(|error| CliError::new(Kind::Internal, "asset-name", format!("{error}")))?;
     for release in forge.releases(tag).await? {
         let Some(marker) = Marker::find(&release.body) else { continue };
-        if !release.assets.iter().any(|asset| asset.name == name.as_str()) {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        let reader = forge.download(&release.id, &name).await?;
-        reader
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|source| FilesError::io("read", Path::new(name.as_str()), source))?;
+        let Some(bytes) = stored(forge, &release, ReleaseManifest::ASSET, MAX_BYTES).await? else { continue };
         if Digest::of(&bytes) == marker.rid.0 {
             return Ok(Some((bytes, Some(release.body))));
         }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use jiff::Timestamp;
 use semver::Version;
 
 use super::context::Context;
@@ -100,9 +99,7 @@ fn generate(context: &Context, args: &GenerateArgs) -> Result<Reply, CliError> {
     let lock = lock(context, args.cargo_lock.as_deref())?;
     let own = subject.files.first().and_then(|file| file.name.rsplit('/').next()).unwrap_or_default();
     let name = args.name.clone().unwrap_or_else(|| own.to_owned());
-    let seconds = context.variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
-    let created =
-        seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let created = context.epoch()?;
     let mut executables = Vec::new();
     for File { name, bytes, manifest } in &subject.files {
         let platform = Binary::parse(bytes)?.platform;

@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::diff::Action;
+use super::stored::stored;
 use super::{Job, Memory, PublishError, World, observe};
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::format::release_manifest;
@@ -137,13 +138,7 @@ async fn staged_bundle(world: &World<'_>, job: &Job<'_>, name: &AssetName) -> Re
         return dist.read(Path::new(name.as_str()), MAX_BUNDLE).map_err(unread);
     }
     for release in world.forge.releases(&job.manifest.tag).await? {
-        if release.assets.iter().any(|asset| asset.name == name.as_str()) {
-            let mut bytes = Vec::new();
-            let reader = world.forge.download(&release.id, name).await?;
-            reader
-                .take(MAX_BUNDLE)
-                .read_to_end(&mut bytes)
-                .map_err(|source| unread(FilesError::io("read", Path::new(name.as_str()), source)))?;
+        if let Some(bytes) = stored(world.forge, &release, name.as_str(), MAX_BUNDLE).await? {
             return Ok(bytes);
         }
     }

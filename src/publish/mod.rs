@@ -15,6 +15,7 @@ mod marker;
 mod observe;
 mod reconcile;
 mod status;
+mod stored;
 mod yank;
 
 pub use abort::{Aborted, abort};
@@ -26,6 +27,7 @@ pub use marker::Marker;
 pub use observe::{ImageState, State, observe};
 pub use reconcile::{Decide, Done, drive, publish};
 pub use status::{Stage, Status, status};
+pub use stored::stored;
 pub use yank::{Yanked, yank};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,14 +1,13 @@
 //! Withdraws a published release. Nothing is deleted: whoever pinned it still gets it, and is told.
 
-use std::io::Read as _;
-
 use super::diff::stable;
+use super::stored::stored;
 use super::{Job, Marker, PublishError, State, World, lock, observe};
 use crate::attest::withdrawn_statement;
 use crate::format::release_manifest::{self, MAX_BYTES};
 use crate::format::withdrawal;
 use crate::model::{Digest, ImageEntry, ReleaseManifest, RollingScope, Tag};
-use crate::port::{FilesError, Registry, Release, Visibility};
+use crate::port::{Registry, Release, Visibility};
 
 /// What was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,16 +118,8 @@ async fn successor(
 /// The manifest of another published release; `None` when it carries none that can be read.
 async fn manifest(world: &World<'_>, tag: &Tag) -> Result<Option<ReleaseManifest>, PublishError> {
     let Some(release) = published(world, tag).await? else { return Ok(None) };
-    let Ok(name) = ReleaseManifest::ASSET.parse() else { return Ok(None) };
-    if !release.assets.iter().any(|asset| asset.name == ReleaseManifest::ASSET) {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    let reader = world.forge.download(&release.id, &name).await?;
-    reader.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|source| PublishError::Dist {
-        name: name.clone(),
-        source: FilesError::io("read", ReleaseManifest::ASSET.as_ref(), source),
-    })?;
+    let name = ReleaseManifest::ASSET;
+    let Some(bytes) = stored(world.forge, &release, name, MAX_BYTES).await? else { return Ok(None) };
     // A release that somebody made without this tool is no place for a tag to go back to.
     Ok(release_manifest::decode(&bytes).ok().map(|(manifest, _)| manifest))
 }

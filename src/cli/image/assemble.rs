@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use jiff::Timestamp;
-
 use super::{CliError, Context, FORMATS, Opened, Reply, open, place};
 use crate::adapter::oci::Layout;
 use crate::diag::{Diagnostic, Severity};
@@ -105,7 +103,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
     let (contents, machines) = contents(context, args.binary, args.name)?;
     let platforms: Vec<Platform> =
         contents.iter().map(|content| content.platform.clone().normalised()).collect();
-    let created = epoch(context)?;
+    let created = context.epoch()?;
     let path = context.path(&path);
     let tags: Vec<String> = tag.into_iter().collect();
     let (assembled, base) = context.block_on(async {
@@ -206,15 +204,4 @@ fn check_sizes(assembled: &Assembled, limit: Option<ByteSize>) -> Result<(), Cli
 
 pub(super) fn pairs(pairs: Vec<Pair>) -> BTreeMap<String, String> {
     pairs.into_iter().map(|Pair(key, value)| (key, value)).collect()
-}
-
-/// `SOURCE_DATE_EPOCH` (reproducible-builds.org), or 1970: an image that is made twice is the same image.
-fn epoch(context: &Context) -> Result<Timestamp, CliError> {
-    let Some(text) = context.variable("SOURCE_DATE_EPOCH") else { return Ok(Timestamp::UNIX_EPOCH) };
-    let seconds = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    seconds.ok_or_else(|| {
-        CliError::usage("source-date-epoch", "SOURCE_DATE_EPOCH is not a time")
-            .fact("expected", "seconds since 1970")
-            .fact("found", text)
-    })
 }

@@ -121,3 +121,26 @@ fn every_schema_is_listed_and_printed() {
         assert_eq!(schema["properties"]["ok"]["type"], "boolean", "{name}");
     }
 }
+
+#[test]
+fn a_bad_epoch_is_refused_by_everything_that_asks_for_it() {
+    let here = tempfile::tempdir().unwrap();
+    std::fs::write(here.path().join("app"), crate::support::elf::go("amd64", crate::support::elf::MODULES))
+        .unwrap();
+    for line in ["sbom generate file:app", "image assemble --binary linux/amd64=app -o oci:layout:v1"] {
+        for epoch in ["soon", "1e9", "99999999999999999999", "-99999999999999"] {
+            let run = kyklos(here.path()).args(line).env("SOURCE_DATE_EPOCH", epoch).run();
+            assert_eq!(
+                run.show(),
+                format!(
+                    "exit 2\n--- stdout\n--- stderr\nerror[source-date-epoch]: SOURCE_DATE_EPOCH is not a time\n  expected  seconds since 1970\n  found     {epoch}\n"
+                ),
+                "{line}"
+            );
+            assert!(!here.path().join("layout").exists(), "{line}");
+        }
+        // Empty is unset, as for every variable.
+        let _ = kyklos(here.path()).args(line).env("SOURCE_DATE_EPOCH", "").run().expect(0);
+        std::fs::remove_dir_all(here.path().join("layout")).unwrap_or_default();
+    }
+}
