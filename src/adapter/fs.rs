@@ -184,6 +184,13 @@ pub fn digest_reader(reader: &mut dyn Read) -> io::Result<(Digest, u64)> {
     }
 }
 
+/// The digest of a file, whatever its size.
+pub fn digest(path: &Path) -> Result<Digest, FilesError> {
+    let mut file = open(path)?;
+    let (digest, _) = digest_reader(&mut file).map_err(|source| FilesError::io("read", path, source))?;
+    Ok(digest)
+}
+
 /// Writes a file whole or not at all: a temporary file in the same directory, synced, then renamed over the name.
 /// Missing parent directories are created.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {

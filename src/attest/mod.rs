@@ -25,6 +25,9 @@ pub const IMAGE_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 /// What a statement about a withdrawn release says: the release and the reason.
 pub const WITHDRAWN_PREDICATE: &str = "https://github.com/roguepikachu/kyklos-release/withdrawn/v1";
 
+/// What a statement about a piece of evidence says: its envelope.
+pub const EVIDENCE_PREDICATE: &str = "https://github.com/roguepikachu/kyklos-release/evidence/v1";
+
 /// Whether a file vouches for others and is vouched for by nothing but its own signature: exactly these, so that no
 /// other file escapes the list of what was signed by its name.
 pub fn vouches(name: &str) -> bool {
@@ -55,6 +58,19 @@ pub fn image_statement(image: &ImageEntry) -> Statement {
         predicate_type: IMAGE_PREDICATE.to_owned(),
         predicate: json!({}),
     }
+}
+
+/// The statement about a piece of evidence: about the file, and about the image and the files it was made for. `envelope`
+/// is the predicate; the commit stands in it, because a commit has no SHA-256.
+pub fn evidence_statement(
+    file: (&str, Digest),
+    made_for: &[(Option<String>, Digest)],
+    envelope: Value,
+) -> Statement {
+    let (name, digest) = file;
+    let mut subjects = vec![Subject { name: Some(name.to_owned()), digest }];
+    subjects.extend(made_for.iter().map(|(name, digest)| Subject { name: name.clone(), digest: *digest }));
+    Statement { subjects, predicate_type: EVIDENCE_PREDICATE.to_owned(), predicate: envelope }
 }
 
 /// The statement that a release is withdrawn: about its manifest, every file and every image of it.

@@ -10,10 +10,11 @@ use super::project::Project;
 use super::verify::OptionalSignerArgs;
 use super::{Exit, Format, Reply, evidence, measure};
 use crate::adapter::fs::Directory;
-use crate::evidence::{Evidence, Subject};
+use crate::evidence::{ApprovalFacts, Evidence, Subject};
 use crate::format::yaml;
-use crate::gate::{self, ALL, Outcome, Policy};
+use crate::gate::{self, ALL, Outcome, Policy, Verdict};
 use crate::model::Tag;
+use crate::port::Progress as _;
 use crate::render::{json::v1, text};
 
 #[derive(Debug, clap::Args)]
@@ -57,6 +58,8 @@ struct RunArgs {
     dist: Option<PathBuf>,
     #[command(flatten)]
     signer: OptionalSignerArgs,
+    #[command(flatten)]
+    approve: ApproveArgs,
     /// Only these gates of the profile
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     only: Vec<String>,
@@ -66,6 +69,27 @@ struct RunArgs {
     /// The index of the image that is judged
     #[arg(long, value_name = "DIGEST")]
     index: Option<crate::model::Digest>,
+}
+
+/// Who says yes to a release.
+#[derive(Debug, clap::Args)]
+pub(super) struct ApproveArgs {
+    /// Somebody who approves the release, for the gate `approvals`; again for everybody who does
+    #[arg(long, value_name = "WHO", value_parser = approval)]
+    pub(super) approve: Vec<ApprovalFacts>,
+}
+
+impl ApproveArgs {
+    /// Says so when nobody asked.
+    pub(super) fn heard(&self, context: &Context, verdict: &Verdict) {
+        if !self.approve.is_empty() && verdict.gates.iter().all(|gate| gate.kind != "approvals") {
+            context.printer.warn("no gate of the profile asks for an approval");
+        }
+    }
+}
+
+fn approval(name: &str) -> Result<ApprovalFacts, String> {
+    ApprovalFacts::by(name, None)
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,8 +114,11 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json, Format::Markdown])?;
     let policy = load(context, &args.policy)?;
     let project = Project::open(context)?;
-    let (tag, commit) = match &args.tag {
-        Some(tag) => (tag.clone(), project.facts(tag)?.commit),
+    let (tag, version, commit) = match &args.tag {
+        Some(tag) => {
+            let facts = project.facts(tag)?;
+            (tag.clone(), facts.version, facts.commit)
+        }
         None => {
             let head = project.repository.head()?;
             let (version, _) = super::notes::next_version(&project, head)?;
@@ -100,19 +127,22 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
                 .tag
                 .tag(&version)
                 .map_err(|error| CliError::usage("gate-tag", format!("{error}")))?;
-            (tag, head)
+            (tag, version, head)
         }
     };
     let has_image = args.index.is_some() || project.config.has_image();
-    let subject = Subject { tag, commit, index: args.index, has_image };
-    let mut items = evidence::collect(&context.path(&args.evidence))?;
+    let mut subject = Subject { index: args.index, has_image, ..Subject::of_tag(tag, version, commit) };
+    let believed = args.signer.believed(context)?;
+    let mut items = evidence::collect(&context.path(&args.evidence), believed.as_ref())?;
     if let Some(dist) = &args.dist {
         let dist = Directory::new(context.path(dist));
-        let signer = args.signer.given();
-        items.extend(measure::release(context, &project.repository, &dist, signer.as_ref(), &subject)?);
+        measure::widen(&mut subject, &dist)?;
+        items.extend(measure::release(context, &project.repository, &dist, believed.as_ref(), &subject)?);
     }
+    items.extend(measure::approvals(&args.approve, &subject, context.now));
     let evidence = Evidence { subject, items };
     let verdict = gate::run(&policy, &args.profile, &args.only, &evidence, context.now)?;
+    args.approve.heard(context, &verdict);
     let wire = v1::gate::Verdict::from(&verdict);
     let text = if context.format == Format::Markdown {
         text::verdict_markdown(&verdict)

@@ -1,6 +1,6 @@
 //! Facts of a directory of release files, measured here and now: evidence that needs no envelope.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -8,22 +8,26 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::error::CliError;
-use super::verify::SignerArgs;
+use super::gate::ApproveArgs;
+use super::verify::Believed;
 use crate::adapter::fs::{self, Directory};
 use crate::adapter::git::Repository;
-use crate::adapter::sigstore::LocalTrust;
 use crate::attest::{self, CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
 use crate::evidence::{
-    self, ChecksumFacts, Fact, HeldBundle, Item, Kind, SbomFacts, SignatureFacts, Subject, Trust,
+    self, ApprovalFacts, ChecksumFacts, Fact, HeldBundle, Item, Kind, SbomFacts, SignatureFacts, Subject,
+    Trust,
 };
 use crate::format::binary::{self, is_executable};
+use crate::format::oci::{Document, MANIFEST_LIMIT};
 use crate::format::{checksums, cyclonedx};
-use crate::model::{Digest, ReleaseManifest};
+use crate::model::{AssetName, Digest, ReleaseManifest, Rid};
 use crate::port::{EntryKind, Files as _, FilesError, Registry, SignerIdentity};
 use crate::{image, sbom};
 
 /// The bill of materials of a release.
 const SBOM: &str = "sbom.json";
+/// The index of the image, byte for byte.
+const INDEX: &str = "image-manifest.json";
 /// As many bytes as tell an executable from other files.
 const HEADERS: u64 = 4096;
 /// The largest lock file.
@@ -47,6 +51,8 @@ pub(super) fn item(
         trust: Trust::Bound,
         commit: Some(subject.commit),
         index: subject.index,
+        platforms: Vec::new(),
+        assets: BTreeMap::new(),
         produced: Some(now),
         fact,
     }
@@ -160,16 +166,52 @@ pub(super) fn release(
     context: &Context,
     repository: &Repository,
     dist: &Directory,
-    signer: Option<&SignerArgs>,
+    believed: Option<&Believed>,
     subject: &Subject,
 ) -> Result<Vec<Item>, CliError> {
     let lock = repository.read_file(subject.commit, "Cargo.lock", MAX_LOCK)?;
     let mut items = files(dist, lock.as_deref(), subject, context.now)?;
-    if let Some(signer) = signer {
-        let trust = LocalTrust::from_root(&signer.root(context)?)?;
-        items.push(signatures(dist, subject, &trust, &signer.identity(), context.now)?);
+    if let Some(Believed { trust, signer }) = believed
+        && fs::exists(&dist.root().join(CHECKSUMS))
+    {
+        items.push(signatures(dist, subject, trust, signer, context.now)?);
     }
     Ok(items)
+}
+
+/// What the files in a directory tell about the subject itself: which files there are, which platforms its image has, and
+/// the identity of a release that was planned.
+pub(super) fn widen(subject: &mut Subject, dist: &Directory) -> Result<(), CliError> {
+    for entry in dist.list(Path::new("."))?.into_iter().filter(|entry| entry.kind == EntryKind::File) {
+        // What cannot be an asset is refused by the plan, not here.
+        let Ok(name) = entry.name.parse::<AssetName>() else { continue };
+        let (digest, _) = dist.digest(Path::new(&entry.name))?;
+        if entry.name == ReleaseManifest::ASSET {
+            subject.rid = Some(Rid(digest));
+        }
+        if entry.name == INDEX && subject.index == Some(digest) {
+            let index = dist.read(Path::new(INDEX), MANIFEST_LIMIT)?;
+            let entries = match Document::parse(&index, None) {
+                Ok(Document::Index(index)) => index.manifests,
+                // The image gate says what is wrong with it.
+                Ok(Document::Manifest(_)) | Err(_) => Vec::new(),
+            };
+            let runnable = entries.into_iter().filter(|entry| entry.runnable().is_some());
+            subject.platforms = runnable.map(|entry| entry.digest).collect();
+        }
+        subject.assets.insert(name, digest);
+    }
+    Ok(())
+}
+
+/// What people say on the command line about the release of this run.
+pub(super) fn approvals(approve: &ApproveArgs, subject: &Subject, now: Timestamp) -> Vec<Item> {
+    let item = |facts: &ApprovalFacts| {
+        let digest = Digest::of(facts.approved_by.as_bytes());
+        let path = format!("--approve {}", facts.approved_by);
+        self::item(Kind::Approval, &path, digest, Ok(Fact::Approval(facts.clone())), subject, now)
+    };
+    approve.approve.iter().map(item).collect()
 }
 
 /// The image in a registry.
@@ -187,7 +229,7 @@ pub(super) async fn image(
     };
     let facts = image::check(registry, root, &expected).await?;
     let fact = Ok(Fact::Image(Box::new(facts)));
-    Ok(Some(item(Kind::Image, "image-manifest.json", index, fact, subject, now)))
+    Ok(Some(item(Kind::Image, INDEX, index, fact, subject, now)))
 }
 
 /// The bundles of a release against what they sign.

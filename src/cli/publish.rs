@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::CliError;
+use super::gate::ApproveArgs;
 use super::opened::{Opened, ReleaseArgs};
 use super::project::Project;
 use super::verify::OptionalSignerArgs;
@@ -30,6 +31,8 @@ pub(super) struct Args {
     profile: String,
     #[command(flatten)]
     signer: OptionalSignerArgs,
+    #[command(flatten)]
+    approve: ApproveArgs,
     /// End a holding of the lock that is known to be dead
     #[arg(long, value_name = "NONCE")]
     break_lock: Option<String>,
@@ -86,11 +89,10 @@ async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Optio
         without(&format!("commit {} has no policy", manifest.commit.short()));
         return Ok(None);
     };
-    let index = manifest.images.first().map(|image| image.digest);
-    let subject =
-        Subject { tag: manifest.tag.clone(), commit: manifest.commit, index, has_image: index.is_some() };
+    let subject = Subject::planned(manifest, opened.rid());
+    let believed = args.signer.believed(context)?;
     let mut items = match &args.evidence {
-        Some(directory) => evidence::collect(&context.path(directory))?,
+        Some(directory) => evidence::collect(&context.path(directory), believed.as_ref())?,
         None => Vec::new(),
     };
     let staged = match opened.dist() {
@@ -99,12 +101,14 @@ async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Optio
     };
     let files = staged.as_ref().map(|staged| Directory::new(staged.path()));
     if let Some(files) = opened.dist().or(files.as_ref()) {
-        let signer = args.signer.given();
-        items.extend(measure::release(context, &project.repository, files, signer.as_ref(), &subject)?);
+        items.extend(measure::release(context, &project.repository, files, believed.as_ref(), &subject)?);
     }
     if let Some(layout) = opened.layout() {
         items.extend(measure::image(layout, &subject, context.now).await?);
     }
+    items.extend(measure::approvals(&args.approve, &subject, context.now));
     let evidence = Evidence { subject, items };
-    Ok(Some(gate::run(&policy, &args.profile, &[], &evidence, context.now)?))
+    let verdict = gate::run(&policy, &args.profile, &[], &evidence, context.now)?;
+    args.approve.heard(context, &verdict);
+    Ok(Some(verdict))
 }

@@ -77,7 +77,7 @@ pub(super) struct SignerArgs {
 /// Whom to believe, for commands that can do without: all of it or nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct OptionalSignerArgs {
-    /// The trust root, for gates that ask for signatures
+    /// The trust root, for gates that ask for signatures and for signed evidence
     #[arg(long, value_name = "FILE", requires_all = ["identity", "issuer"])]
     trusted_root: Option<PathBuf>,
     /// Who must have signed, exactly as in the certificate
@@ -88,14 +88,25 @@ pub(super) struct OptionalSignerArgs {
     issuer: Option<String>,
 }
 
+/// A trust root and the only signer who is believed under it.
+pub(super) struct Believed {
+    pub(super) trust: LocalTrust,
+    pub(super) signer: SignerIdentity,
+}
+
 impl OptionalSignerArgs {
-    /// The signer, when one was named.
-    pub(super) fn given(&self) -> Option<SignerArgs> {
-        Some(SignerArgs {
-            trusted_root: self.trusted_root.clone()?,
-            identity: self.identity.clone()?,
-            issuer: self.issuer.clone()?,
-        })
+    /// Whom to believe, when somebody was named.
+    pub(super) fn believed(&self, context: &Context) -> Result<Option<Believed>, CliError> {
+        let (Some(root), Some(subject), Some(issuer)) = (&self.trusted_root, &self.identity, &self.issuer)
+        else {
+            return Ok(None);
+        };
+        let root = context.read(root, MAX_DOCUMENT)?;
+        let trust = LocalTrust::from_root(&String::from_utf8_lossy(&root))?;
+        Ok(Some(Believed {
+            trust,
+            signer: SignerIdentity { subject: subject.clone(), issuer: issuer.clone() },
+        }))
     }
 }
 
@@ -111,11 +122,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 }
 
 impl SignerArgs {
-    pub(super) fn identity(&self) -> SignerIdentity {
+    fn identity(&self) -> SignerIdentity {
         SignerIdentity { subject: self.identity.clone(), issuer: self.issuer.clone() }
     }
 
-    pub(super) fn root(&self, context: &Context) -> Result<String, CliError> {
+    fn root(&self, context: &Context) -> Result<String, CliError> {
         Ok(String::from_utf8_lossy(&context.read(&self.trusted_root, MAX_DOCUMENT)?).into_owned())
     }
 }

@@ -1,11 +1,17 @@
-//! `NAME.evidence.json` beside a file: what it is, and what it was made for.
+//! `NAME.evidence.json` beside a file: what it is, and what it was made for. `NAME.evidence.sigstore.json` beside both:
+//! somebody's signature under exactly that.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Item, Kind, Trust, read};
+use crate::attest::{self, EVIDENCE_PREDICATE};
 use crate::diag::{Hint, Kind as ErrorKind};
-use crate::model::{CommitId, Digest};
+use crate::format::intoto::Statement;
+use crate::model::{AssetName, CommitId, Digest};
+use crate::port::SignerIdentity;
 
 /// What `evidence add` writes beside a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +28,12 @@ pub struct Envelope {
     /// The image it was made for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<Digest>,
+    /// The platform manifests it was made for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Digest>,
+    /// The files of the release it was made for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub assets: BTreeMap<AssetName, Digest>,
     /// When it was added.
     pub produced: Timestamp,
 }
@@ -31,6 +43,8 @@ impl Envelope {
     pub const SCHEMA: &str = "kyklos-release/evidence/v1";
     /// What the name of an envelope ends with.
     pub const SUFFIX: &str = ".evidence.json";
+    /// What the name of the bundle ends with that vouches for an envelope.
+    pub const BUNDLE_SUFFIX: &str = ".evidence.sigstore.json";
 
     /// Reads an envelope.
     pub fn parse(bytes: &[u8], path: &str) -> Result<Self, EnvelopeError> {
@@ -47,7 +61,7 @@ impl Envelope {
     fn trust(&self) -> Trust {
         match self.kind {
             Kind::Gotest | Kind::Junit | Kind::Changelog | Kind::Image | Kind::Json => Trust::Bound,
-            Kind::Checksums | Kind::Sbom | Kind::Signatures => Trust::Bare,
+            Kind::Checksums | Kind::Sbom | Kind::Signatures | Kind::Approval => Trust::Bare,
         }
     }
 
@@ -66,10 +80,63 @@ impl Envelope {
             trust: self.trust(),
             commit: Some(self.commit),
             index: self.index,
+            platforms: self.platforms.clone(),
+            assets: self.assets.clone(),
             produced: Some(self.produced),
             fact,
         }
     }
+
+    /// The statement that vouches for a file in this envelope, as bytes to be signed.
+    pub fn statement(&self, name: &str) -> Result<Vec<u8>, serde_json::Error> {
+        let platforms = self.index.iter().chain(&self.platforms).map(|digest| (None, *digest));
+        let assets = self.assets.iter().map(|(name, digest)| (Some(name.to_string()), *digest));
+        let made_for: Vec<_> = platforms.chain(assets).collect();
+        let predicate = serde_json::to_value(self)?;
+        Ok(attest::evidence_statement((name, self.digest), &made_for, predicate).to_bytes())
+    }
+
+    /// The same evidence with a bundle beside it: attested when the expected signer says exactly what this envelope
+    /// says, unreadable when it does not hold. A bundle that nobody can check proves nothing and spoils nothing.
+    pub fn witnessed(&self, mut item: Item, witness: &Witness<'_>) -> Item {
+        if item.fact.is_err() {
+            return item;
+        }
+        match self.vouched(witness) {
+            Ok(()) => item.trust = Trust::Attested,
+            Err(reason) => item.fact = Err(format!("its signature does not vouch for it: {reason}")),
+        }
+        item
+    }
+
+    fn vouched(&self, witness: &Witness<'_>) -> Result<(), String> {
+        let Witness { bundle, trust, signer } = witness;
+        let verified = trust.verify(bundle, &self.digest, signer).map_err(|error| {
+            let facts = error.facts().into_iter().map(|(label, value)| format!("; {label} {value}"));
+            format!("{error}{}", facts.collect::<String>())
+        })?;
+        let found = verified.predicate_type.as_deref().unwrap_or("a message signature");
+        if found != EVIDENCE_PREDICATE {
+            return Err(format!("expected a statement of type {EVIDENCE_PREDICATE}, found {found}"));
+        }
+        let statement = verified.statement.as_deref().map(Statement::parse);
+        let signed = statement.and_then(Result::ok).map(|statement| statement.predicate);
+        if signed.is_some() && signed == serde_json::to_value(self).ok() {
+            Ok(())
+        } else {
+            Err("the envelope says something else than what was signed".to_owned())
+        }
+    }
+}
+
+/// A bundle beside an envelope, and whom to believe.
+pub struct Witness<'a> {
+    /// The bytes of the bundle.
+    pub bundle: &'a [u8],
+    /// What a signature must hold under.
+    pub trust: &'a dyn crate::port::Trust,
+    /// Who must have signed.
+    pub signer: &'a SignerIdentity,
 }
 
 /// Why an envelope cannot be read.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Kind;
 use crate::format::{gotest, junit};
 use crate::image::ImageFacts;
+use crate::model::Rid;
 
 /// What one piece of evidence says.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub enum Fact {
     Sbom(SbomFacts),
     /// Bundles against what they sign.
     Signatures(SignatureFacts),
+    /// An approval.
+    Approval(ApprovalFacts),
     /// Any JSON document.
     Json(Value),
 }
@@ -36,6 +39,7 @@ impl Fact {
             Self::Image(facts) => serde_json::to_value(facts),
             Self::Sbom(facts) => serde_json::to_value(facts),
             Self::Signatures(facts) => serde_json::to_value(facts),
+            Self::Approval(facts) => serde_json::to_value(facts),
             Self::Json(value) => return value.clone(),
         };
         // These are plain structs; a value that cannot be JSON fails every field check behind it.
@@ -105,6 +109,31 @@ pub struct HeldBundle {
     pub signer: String,
 }
 
+/// Somebody's yes to a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalFacts {
+    /// Who.
+    pub approved_by: String,
+    /// The identity of the release that was looked at; `None`: whatever is made of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rid: Option<Rid>,
+}
+
+impl ApprovalFacts {
+    /// The longest name, in bytes.
+    pub const MAX_NAME: usize = 200;
+
+    /// An approval by somebody who has a name.
+    pub fn by(name: &str, rid: Option<Rid>) -> Result<Self, String> {
+        let name = name.trim();
+        if name.is_empty() || name.len() > Self::MAX_NAME || name.chars().any(char::is_control) {
+            return Err(format!("expected a name of 1 to {} bytes in one line", Self::MAX_NAME));
+        }
+        Ok(Self { approved_by: name.to_owned(), rid })
+    }
+}
+
 /// Stands in a changelog that nobody wrote yet.
 pub const MANUAL_MARK: &str = "<!-- kyklos-release: to be written by hand -->";
 
@@ -128,6 +157,10 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Fact, String> {
         Kind::Image => image(bytes).map(Fact::Image).map_err(json),
         Kind::Sbom => serde_json::from_slice(bytes).map(Fact::Sbom).map_err(json),
         Kind::Signatures => serde_json::from_slice(bytes).map(Fact::Signatures).map_err(json),
+        Kind::Approval => {
+            let ApprovalFacts { approved_by, rid } = serde_json::from_slice(bytes).map_err(json)?;
+            ApprovalFacts::by(&approved_by, rid).map(Fact::Approval)
+        }
         Kind::Json => serde_json::from_slice(bytes).map(Fact::Json).map_err(json),
     }
 }

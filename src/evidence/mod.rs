@@ -6,27 +6,70 @@
 mod envelope;
 mod fact;
 
-pub use envelope::{Envelope, EnvelopeError};
+pub use envelope::{Envelope, EnvelopeError, Witness};
 pub use fact::{
-    ChangelogFacts, ChecksumFacts, Fact, HeldBundle, MANUAL_MARK, SbomFacts, SignatureFacts, TestFacts, read,
+    ApprovalFacts, ChangelogFacts, ChecksumFacts, Fact, HeldBundle, MANUAL_MARK, SbomFacts, SignatureFacts,
+    TestFacts, read,
 };
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CommitId, Digest, Tag};
+use crate::model::{AssetName, CommitId, Digest, ReleaseManifest, Rid, Tag};
 
 /// What the release is about; evidence of anything else proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Subject {
     /// The tag.
     pub tag: Tag,
+    /// The version in the tag.
+    pub version: Version,
     /// The commit of the tag.
     pub commit: CommitId,
     /// The index of the image, when it is known.
     pub index: Option<Digest>,
     /// Whether the release has an image, known or not.
     pub has_image: bool,
+    /// Platform manifests of the image, as far as they are known.
+    pub platforms: Vec<Digest>,
+    /// Files of the release, as far as they are known.
+    pub assets: BTreeMap<AssetName, Digest>,
+    /// The identity of the release, once it is planned.
+    pub rid: Option<Rid>,
+}
+
+impl Subject {
+    /// A release of which no more is known than its tag.
+    pub fn of_tag(tag: Tag, version: Version, commit: CommitId) -> Self {
+        Self {
+            tag,
+            version,
+            commit,
+            index: None,
+            has_image: false,
+            platforms: Vec::new(),
+            assets: BTreeMap::new(),
+            rid: None,
+        }
+    }
+
+    /// A release that is planned.
+    pub fn planned(manifest: &ReleaseManifest, rid: Rid) -> Self {
+        let image = manifest.images.first();
+        let platforms = image.into_iter().flat_map(|image| &image.platforms);
+        let assets = manifest.assets.iter().map(|asset| (asset.name.clone(), asset.digest));
+        Self {
+            index: image.map(|image| image.digest),
+            has_image: image.is_some(),
+            platforms: platforms.map(|entry| entry.digest).collect(),
+            assets: assets.chain(ReleaseManifest::ASSET.parse().ok().map(|name| (name, rid.0))).collect(),
+            rid: Some(rid),
+            ..Self::of_tag(manifest.tag.clone(), manifest.version.clone(), manifest.commit)
+        }
+    }
 }
 
 /// How well evidence is tied to the subject.
@@ -73,8 +116,20 @@ pub enum Kind {
     Sbom,
     /// The verification of the bundles.
     Signatures,
+    /// Somebody's approval of the release.
+    Approval,
     /// Any JSON document, for custom gates.
     Json,
+}
+
+impl std::fmt::Display for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bare => "bare",
+            Self::Bound => "bound",
+            Self::Attested => "attested",
+        })
+    }
 }
 
 impl std::fmt::Display for Kind {
@@ -87,6 +142,7 @@ impl std::fmt::Display for Kind {
             Self::Image => "image",
             Self::Sbom => "sbom",
             Self::Signatures => "signatures",
+            Self::Approval => "approval",
             Self::Json => "json",
         })
     }
@@ -107,6 +163,10 @@ pub struct Item {
     pub commit: Option<CommitId>,
     /// The image it was made for.
     pub index: Option<Digest>,
+    /// The platform manifests it was made for.
+    pub platforms: Vec<Digest>,
+    /// The files of the release it was made for.
+    pub assets: BTreeMap<AssetName, Digest>,
     /// When it was made.
     pub produced: Option<Timestamp>,
     /// What it says, or why it cannot be read.

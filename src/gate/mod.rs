@@ -3,6 +3,7 @@
 //! Fails closed: evidence that is missing, unreadable, stale or bound to something else is an error, and an error
 //! blocks. There is no way to a pass that does not go through a fact.
 
+mod approvals;
 mod changelog;
 mod checksums;
 mod custom;
@@ -42,6 +43,7 @@ pub trait Gate: Sync {
 
 /// Every kind of gate, by name.
 pub const ALL: &[&dyn Gate] = &[
+    &approvals::Approvals,
     &changelog::Changelog,
     &checksums::Checksums,
     &custom::Custom,

@@ -112,6 +112,8 @@ pub(super) enum When {
     Always,
     /// Only for a release with an image.
     Image,
+    /// Only for the first release of a major version, `X.0.0` and its prereleases.
+    Major,
 }
 
 /// One gate as meant.

@@ -80,6 +80,12 @@ fn judge(policy: &Policy, rule: &Rule, evidence: &Evidence, now: Timestamp, toda
         result.measured = "no image".to_owned();
         return result;
     }
+    if rule.when == When::Major && !is_major(&evidence.subject.version) {
+        result.state = State::NotApplicable;
+        result.expected = "only for a new major version".to_owned();
+        result.measured = evidence.subject.version.to_string();
+        return result;
+    }
     if items.is_empty() {
         let names: Vec<String> = kinds.iter().map(ToString::to_string).collect();
         result.expected = format!("evidence of kind {}", names.join(" or "));
@@ -111,6 +117,11 @@ fn judge(policy: &Policy, rule: &Rule, evidence: &Evidence, now: Timestamp, toda
     result
 }
 
+/// `X.0.0`, a prerelease of it included; `0.0.0` begins nothing.
+fn is_major(version: &semver::Version) -> bool {
+    version.major > 0 && version.minor == 0 && version.patch == 0
+}
+
 /// Why evidence is not looked at: expected, and found.
 fn distrust(item: &Item, rule: &Rule, evidence: &Evidence, now: Timestamp) -> Option<(String, String)> {
     let path = &item.path;
@@ -118,8 +129,7 @@ fn distrust(item: &Item, rule: &Rule, evidence: &Evidence, now: Timestamp) -> Op
         return Some((format!("{path} to be readable"), reason.clone()));
     }
     if item.trust < rule.require {
-        let word = |trust| format!("{trust:?}").to_lowercase();
-        return Some((format!("{path} to be {}", word(rule.require)), word(item.trust)));
+        return Some((format!("{path} to be {}", rule.require), item.trust.to_string()));
     }
     if let Some(commit) = item.commit.filter(|commit| *commit != evidence.subject.commit) {
         return Some((
@@ -131,6 +141,16 @@ fn distrust(item: &Item, rule: &Rule, evidence: &Evidence, now: Timestamp) -> Op
         && index != subject
     {
         return Some((format!("{path} for image {subject}"), format!("for image {index}")));
+    }
+    if let Some(digest) = item.platforms.iter().find(|digest| !evidence.subject.platforms.contains(digest)) {
+        return Some((format!("{path} for platforms of the image"), format!("for {digest}")));
+    }
+    for (name, digest) in &item.assets {
+        let expected = evidence.subject.assets.get(name);
+        if expected != Some(digest) {
+            let expected = expected.map_or_else(|| "a file of the release".to_owned(), ToString::to_string);
+            return Some((format!("{path} for {name}, {expected}"), format!("for {digest}")));
+        }
     }
     let about_image = [Kind::Image, Kind::Sbom, Kind::Signatures].contains(&item.kind);
     if about_image && let (None, Some(subject)) = (item.index, evidence.subject.index) {

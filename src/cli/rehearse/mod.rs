@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::error::CliError;
+use super::gate::ApproveArgs;
 use super::measure;
 use super::project::Project;
 use super::{Exit, Format, Reply};
@@ -52,6 +53,8 @@ pub(super) struct Args {
     /// Rehearse although tracked files differ from the commit
     #[arg(long)]
     allow_dirty: bool,
+    #[command(flatten)]
+    approve: ApproveArgs,
 }
 
 /// The profile of a repository's policy that rehearsals are judged by.
@@ -68,7 +71,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let place = Place::take(context, directory, &inputs)?;
     context.block_on(async {
         let made = make::make(context, &project, &inputs, &place).await?;
-        let verdict = judge(context, &policy, &inputs, &place, &made).await?;
+        let verdict = judge(context, &args.approve, &policy, &inputs, &place, &made).await?;
         if verdict.outcome != Outcome::Pass {
             let wire = v1::gate::Verdict::from(&verdict);
             let exit = if verdict.outcome == Outcome::Fail { Exit::No } else { Exit::Undecided };
@@ -98,25 +101,29 @@ fn policy(project: &Project, inputs: &Inputs) -> Result<Policy, CliError> {
 
 async fn judge(
     context: &Context,
+    approve: &ApproveArgs,
     policy: &Policy,
     inputs: &Inputs,
     place: &Place,
     made: &Made,
 ) -> Result<Verdict, CliError> {
-    let subject = Subject {
-        tag: inputs.facts.tag.clone(),
-        commit: inputs.facts.commit,
+    let facts = &inputs.facts;
+    let mut subject = Subject {
         index: made.image.as_ref().map(|image| image.digest),
         has_image: made.image.is_some(),
+        ..Subject::of_tag(facts.tag.clone(), facts.version.clone(), facts.commit)
     };
     let dist = Directory::new(place.dist());
+    measure::widen(&mut subject, &dist)?;
     let mut items = measure::files(&dist, made.declared.as_deref(), &subject, context.now)?;
     items.push(measure::signatures(&dist, &subject, &made.trust, &made.signer, context.now)?);
     if let Some(layout) = &made.layout {
         items.extend(measure::image(layout, &subject, context.now).await?);
     }
+    items.extend(measure::approvals(approve, &subject, context.now));
     let evidence = Evidence { subject, items };
     let verdict = gate::run(policy, PROFILE, &[], &evidence, context.now)?;
+    approve.heard(context, &verdict);
     for gate in &verdict.gates {
         context.printer.finished("Judged", &text::gate(gate));
     }

@@ -219,7 +219,7 @@ fn expressions_are_checked_before_they_are_believed() {
 fn gates_explain_themselves() {
     let here = tempfile::tempdir().unwrap();
     let names = kyklos(here.path()).args("gate list").run().expect(0).stdout();
-    assert_eq!(names, "changelog\nchecksums\ncustom\nimage\nsbom\nsignatures\ntests\n");
+    assert_eq!(names, "approvals\nchangelog\nchecksums\ncustom\nimage\nsbom\nsignatures\ntests\n");
     for name in names.lines() {
         let page = kyklos(here.path()).args("gate explain").arg(name).run().expect(0).stdout();
         assert!(page.starts_with("# Gate"), "{page}");

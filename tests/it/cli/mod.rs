@@ -3,6 +3,7 @@
 mod attribution;
 mod checksums;
 mod enrich;
+mod evidence;
 mod frame;
 mod gate;
 mod git;

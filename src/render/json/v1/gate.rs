@@ -1,5 +1,7 @@
 //! Answers of `gate` and `evidence`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -103,6 +105,14 @@ pub struct Evidence {
     pub trust: String,
     /// The commit it was made for.
     pub commit: Option<String>,
+    /// The image it was made for.
+    pub index: Option<String>,
+    /// The platform manifests it was made for.
+    pub platforms: Vec<String>,
+    /// The files of the release it was made for, by name and digest.
+    pub assets: BTreeMap<String, String>,
+    /// When it was made.
+    pub produced: Option<String>,
     /// Why it cannot be read.
     pub problem: Option<String>,
 }
