@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
-    let project = Project::open(context)?;
+    let project = Project::at(context, &args.tag)?;
     let facts = project.facts(&args.tag)?;
     let stem = format!("{}-{}", facts.name, facts.tag.file_part());
     let bytes =

@@ -46,6 +46,11 @@ impl CliError {
         self
     }
 
+    /// Whether it is the error of this code.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.problem.code == code
+    }
+
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         self.kind.into()

@@ -187,7 +187,7 @@ fn planned(dist: &Directory) -> Result<Option<Vec<u8>>, CliError> {
 /// The manifest that `plan` would write into dist. Nothing is written.
 fn from_repository(context: &Context, dist: &Directory, tag: &Tag) -> Result<Vec<u8>, CliError> {
     let place = dist.root().display();
-    let project = Project::open(context).map_err(|error| {
+    let project = Project::at(context, tag).map_err(|error| {
         error.hinted(format!(
             "{place} is not planned: `kyklos-release plan {tag} --dist {place}` does that, in the repository"
         ))
@@ -202,7 +202,7 @@ fn nothing_staged(context: &Context, tag: &Tag) -> Result<CliError, CliError> {
     let mut error = CliError::new(Kind::Undecided, "publish-no-manifest", message)
         .hinted(format!("run `kyklos-release publish {tag} --dist DIR` with the planned files"));
     // Without a repository there is only less to tell.
-    let Ok(project) = Project::open(context) else { return Ok(error) };
+    let Ok(project) = Project::at(context, tag) else { return Ok(error) };
     let facts = project.facts(tag)?;
     let prefix = format!("{}-{}", facts.name, facts.tag.file_part());
     let archive = archive::archive(&project.repository, facts.commit, facts.created, &prefix)?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::error::CliError;
+use super::project::Project;
 use super::{Format, Reply};
 use crate::adapter::fs::{self, Directory};
 use crate::model::{ReleaseManifest, Tag};
@@ -21,7 +22,7 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
-    let project = super::project::Project::open(context)?;
+    let project = Project::at(context, &args.tag)?;
     let facts = project.facts(&args.tag)?;
     let directory = context.path(&args.dist);
     let plan = plan(&facts, &Directory::new(&directory))?;

@@ -45,7 +45,20 @@ impl Project {
     /// Opens the repository the command stands in, and `release.yaml`: the one of `--config`, else the one found
     /// upwards to the top of the work tree, else the name of the repository.
     pub(super) fn open(context: &Context) -> Result<Self, CliError> {
+        Self::around(context, Repository::discover(&context.directory)?)
+    }
+
+    /// Like [`Project::open`], as a tag has it: the `release.yaml` of its commit counts, on whatever commit the work tree
+    /// stands; the one of the work tree only where the commit has none.
+    pub(super) fn at(context: &Context, tag: &Tag) -> Result<Self, CliError> {
         let repository = Repository::discover(&context.directory)?;
+        match tagged(context, &repository, tag)? {
+            Some(config) => Ok(Self { repository, config }),
+            None => Self::around(context, repository),
+        }
+    }
+
+    fn around(context: &Context, repository: Repository) -> Result<Self, CliError> {
         let root = repository.root();
         let found = match &context.config {
             Some(path) => Some(context.path(path)),
@@ -74,6 +87,22 @@ impl Project {
     /// A path of `release.yaml`, seen from the top of the work tree.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         self.root().join(path)
+    }
+
+    /// A file of a release: as a commit has it, else, where it is made and not committed, as the work tree has it. With
+    /// `None` for the commit the work tree alone counts.
+    pub(super) fn file(
+        &self,
+        commit: Option<CommitId>,
+        path: &Path,
+        limit: u64,
+    ) -> Result<Vec<u8>, CliError> {
+        if let Some(commit) = commit
+            && let Some(bytes) = self.repository.read_file(commit, &path.display().to_string(), limit)?
+        {
+            return Ok(bytes);
+        }
+        Ok(fs::read(&self.path(path), limit)?)
     }
 
     /// The facts of a tag that exists.
@@ -121,6 +150,27 @@ impl Project {
     }
 }
 
+/// The `release.yaml` of the commit of a tag, nearest to where the command stands; `None` where there is no such tag or
+/// file, and where `--config` names another.
+fn tagged(context: &Context, repository: &Repository, tag: &Tag) -> Result<Option<Config>, CliError> {
+    if context.config.is_some() {
+        return Ok(None);
+    }
+    let Ok(commit) = repository.resolve(&format!("refs/tags/{tag}")) else {
+        // Whoever asks for the tag next says what is wrong with it.
+        return Ok(None);
+    };
+    let root = repository.root();
+    let below = context.directory.strip_prefix(&root).unwrap_or(Path::new(""));
+    for directory in below.ancestors() {
+        let path = directory.join("release.yaml").display().to_string();
+        if let Some(bytes) = repository.read_file(commit, &path, yaml::MAX_BYTES)? {
+            return Ok(Some(Config::load(&bytes, &format!("{tag}:{path}"))?));
+        }
+    }
+    Ok(None)
+}
+
 /// `package.name` of the `Cargo.toml` at the top.
 fn cargo_package(root: &Path) -> Option<String> {
     let bytes = fs::read(&root.join("Cargo.toml"), yaml::MAX_BYTES).ok()?;
@@ -136,6 +186,8 @@ fn default_name(repository: &Repository, root: &Path) -> String {
     }
     let directory = || root.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = repository.origin().map(|origin| origin.repo).or_else(directory).unwrap_or_default();
+    // A bare repository is called like this.
+    let name = name.strip_suffix(".git").unwrap_or(&name);
     let clean: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
     let clean = clean.trim_matches(['.', '-']).to_owned();

@@ -10,6 +10,7 @@ use super::project::Project;
 use super::verify::OptionalSignerArgs;
 use super::{Exit, Format, Reply, evidence, measure};
 use crate::adapter::fs::Directory;
+use crate::diag::Kind;
 use crate::evidence::{Evidence, Subject};
 use crate::gate::{self, Outcome, Verdict};
 use crate::port::Progress as _;
@@ -77,13 +78,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Option<Verdict>, CliError> {
     let manifest = &opened.manifest;
     let without = |why: &str| context.printer.warn(&format!("no gates: {why}"));
-    let Ok(project) = Project::open(context) else {
-        without("there is no repository here to take a policy from");
-        return Ok(None);
+    let project = match Project::at(context, &manifest.tag) {
+        Ok(project) => project,
+        Err(error) if error.is("git-no-repository") => {
+            without("there is no repository here to take a policy from");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
     };
-    if !project.repository.has(manifest.commit) {
-        without(&format!("the repository here does not hold commit {}", manifest.commit.short()));
-        return Ok(None);
+    let commit = manifest.commit;
+    if !project.repository.has(commit) {
+        let message =
+            format!("the repository here does not hold commit {}, and with it the policy", commit.short());
+        return Err(CliError::new(Kind::Undecided, "publish-no-policy", message)
+            .hinted(format!("git fetch origin {commit}"))
+            .hinted("outside of any repository a release is published without gates"));
     }
     let Some(policy) = project.policy(manifest.commit)? else {
         without(&format!("commit {} has no policy", manifest.commit.short()));

@@ -89,11 +89,15 @@ impl Inputs {
                 .warn("no executable: name them with --binary OS/ARCH=PATH to have an image and an SBOM");
         }
         let mut assets = BTreeMap::new();
+        let of = tagged.then_some(facts.commit);
         for (name, path) in &project.config.assets {
-            assets.insert(name.clone(), fs::read(&project.path(path), MAX_ASSET)?);
+            assets.insert(name.clone(), project.file(of, path, MAX_ASSET)?);
         }
-        let lock = project.path(Path::new("Cargo.lock"));
-        let cargo_lock = fs::exists(&lock).then(|| fs::read(&lock, MAX_ASSET)).transpose()?;
+        let cargo_lock = match project.file(of, Path::new("Cargo.lock"), MAX_ASSET) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.is("file-missing") => None,
+            Err(error) => return Err(error),
+        };
         Ok(Self { facts, tagged, executables, assets, cargo_lock })
     }
 

@@ -65,7 +65,10 @@ const POLICY: &[u8] = include_bytes!("../../../policies/rehearse.yaml");
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
     let directory = context.path(context.take_output().unwrap_or("rehearsal".as_ref()));
-    let project = Project::open(context)?;
+    let project = match &args.tag {
+        Some(tag) => Project::at(context, tag)?,
+        None => Project::open(context)?,
+    };
     let inputs = Inputs::find(context, &project, args.tag.as_ref(), &args.binaries, args.allow_dirty)?;
     let policy = policy(&project, &inputs)?;
     let place = Place::take(context, directory, &inputs)?;

@@ -87,6 +87,45 @@ fn what_was_not_planned_is_planned_from_the_repository_at_the_tag() {
 }
 
 #[test]
+fn a_tag_is_released_as_its_commit_says_whatever_came_after() {
+    let repository = repository();
+    let rid = run(&repository, "plan v1.0.0").expect(0).stdout();
+    repository.write("release.yaml", "name: other\ntag: \"release-{version}\"\n");
+    repository.commit("feat: another name");
+    assert_eq!(run(&repository, "plan v1.0.0").expect(0).stdout(), rid);
+    let written = std::fs::read_to_string(repository.path().join("dist/release-manifest.json")).unwrap();
+    assert!(written.contains("\"name\":\"app\""), "{written}");
+    let archived = run(&repository, "archive v1.0.0").expect(0).stdout();
+    assert!(archived.ends_with("  app-v1.0.0.tar.gz\n"), "{archived}");
+    let other = run(&repository, "archive v1.0.0 --config release.yaml").expect(2);
+    assert!(other.stderr().contains("does not have the form `release-{version}`"), "{}", other.show());
+}
+
+#[test]
+fn a_policy_out_of_reach_is_no_reason_to_go_without() {
+    let repository = repository();
+    let _ = run(&repository, "plan v1.0.0").expect(0);
+    let dist = repository.path().join("dist").display().to_string();
+    let line = format!("publish v1.0.0 --dist {dist} --forge dir:out/forge");
+    let stranger = Repository::new();
+    stranger.commit("feat: something else");
+    let unknown = run(&stranger, &line).expect(3);
+    assert!(
+        unknown.stderr().starts_with("error[publish-no-policy]: the repository here does not hold commit ")
+    );
+    assert!(!stranger.path().join("out").exists());
+    repository.write("release.yaml", "nmae: app\n");
+    repository.commit("fix: a name");
+    repository.tag("v1.0.1");
+    let broken = run(&repository, "publish v1.0.1 --dist dist --forge dir:out/forge").expect(5);
+    assert!(broken.stderr().contains("error[publish-other-tag]"), "{}", broken.show());
+    std::fs::remove_file(repository.path().join("dist/release-manifest.json")).unwrap();
+    let broken = run(&repository, "publish v1.0.1 --dist dist --forge dir:out/forge").expect(2);
+    assert!(broken.stderr().contains("v1.0.1:release.yaml:1:1"), "{}", broken.show());
+    assert!(!repository.path().join("out").exists());
+}
+
+#[test]
 fn files_no_forge_keeps_are_refused_by_the_plan() {
     let repository = repository();
     for name in ["a b.txt", ".hidden", "con.txt"] {

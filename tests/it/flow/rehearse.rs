@@ -91,6 +91,20 @@ fn a_rehearsal_is_a_release_that_a_consumer_can_check() {
 }
 
 #[test]
+fn a_tag_is_rehearsed_with_the_files_it_had() {
+    let repository = repository();
+    repository.tag("v0.2.0");
+    repository.write("install.yaml", "kind: Other\n");
+    repository.write("release.yaml", "name: other\nassets: [install.yaml]\n");
+    repository.commit("feat: what comes after");
+    let out = rehearse(&repository, "--tag v0.2.0").expect(0).stdout();
+    assert!(out.starts_with("\napp v0.2.0 was made"), "{out}");
+    let assets = repository.path().join("rehearsal/forge/releases/v0.2.0/assets");
+    assert_eq!(std::fs::read_to_string(assets.join("install.yaml")).unwrap(), "kind: List\n");
+    assert!(assets.join("app-linux-amd64").exists());
+}
+
+#[test]
 fn the_json_answer_names_the_release() {
     let repository = repository();
     let answer = rehearse(&repository, "--format json").expect(0).json();
