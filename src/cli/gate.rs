@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::approve::ApproveArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
 use super::verify::OptionalSignerArgs;
 use super::{Exit, Format, Reply, evidence, measure};
 use crate::adapter::fs::Directory;
-use crate::evidence::{ApprovalFacts, Evidence, Subject};
+use crate::evidence::{Evidence, Subject};
 use crate::format::yaml;
-use crate::gate::{self, ALL, Outcome, Policy, Verdict};
+use crate::gate::{self, ALL, Outcome, Policy};
 use crate::model::Tag;
-use crate::port::Progress as _;
 use crate::render::{json::v1, text};
 
 #[derive(Debug, clap::Args)]
@@ -69,27 +69,6 @@ struct RunArgs {
     /// The index of the image that is judged
     #[arg(long, value_name = "DIGEST")]
     index: Option<crate::model::Digest>,
-}
-
-/// Who says yes to a release.
-#[derive(Debug, clap::Args)]
-pub(super) struct ApproveArgs {
-    /// Somebody who approves the release, for the gate `approvals`; again for everybody who does
-    #[arg(long, value_name = "WHO", value_parser = approval)]
-    pub(super) approve: Vec<ApprovalFacts>,
-}
-
-impl ApproveArgs {
-    /// Says so when nobody asked.
-    pub(super) fn heard(&self, context: &Context, verdict: &Verdict) {
-        if !self.approve.is_empty() && verdict.gates.iter().all(|gate| gate.kind != "approvals") {
-            context.printer.warn("no gate of the profile asks for an approval");
-        }
-    }
-}
-
-fn approval(name: &str) -> Result<ApprovalFacts, String> {
-    ApprovalFacts::by(name, None)
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::approve::ApproveArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::gate::ApproveArgs;
 use super::verify::Believed;
 use crate::adapter::fs::{self, Directory};
 use crate::adapter::git::Repository;

@@ -1,6 +1,7 @@
 //! Floor 5: the command line. One file per command, each with `Args` and `run`.
 
 mod abort;
+mod approve;
 mod archive;
 mod bug;
 mod build_info;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::approve::ApproveArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::gate::ApproveArgs;
 use super::opened::{Opened, ReleaseArgs};
 use super::project::Project;
 use super::verify::OptionalSignerArgs;

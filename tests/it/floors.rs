@@ -131,8 +131,107 @@ fn violations(sources: &[Source]) -> Vec<String> {
             found.push(format!("{place}: `{from}` and `{to}` import each other, see {back}"));
         }
     }
+    found.extend(circles(sources));
     found.extend(unregistered_gates(sources));
     found
+}
+
+/// Files that import each other in a loop. What a `mod.rs` hands on does not count: it stands for its folder.
+fn circles(sources: &[Source]) -> Vec<String> {
+    let modules: BTreeMap<String, &str> = sources
+        .iter()
+        .filter(|source| !source.path.ends_with("mod.rs"))
+        .map(|source| (source.module().join("::"), source.path.as_str()))
+        .collect();
+    let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| !source.path.ends_with("mod.rs")) {
+        for path in named_paths(&source.code(), &source.module()) {
+            let longest = (1..=path.len()).rev().find_map(|length| modules.get(&path[..length].join("::")));
+            if let Some(target) = longest.filter(|target| **target != source.path) {
+                edges.entry(&source.path).or_default().insert(target);
+            }
+        }
+    }
+    let reach = |from: &str| -> BTreeSet<&str> {
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&str> = edges.get(from).into_iter().flatten().copied().collect();
+        while let Some(file) = next.pop() {
+            if seen.insert(file) {
+                next.extend(edges.get(file).into_iter().flatten());
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<&str, BTreeSet<&str>> = edges.keys().map(|file| (*file, reach(file))).collect();
+    let mut loops = BTreeSet::new();
+    for (file, from) in reached.iter().filter(|(file, from)| from.contains(*file)) {
+        let mut members: Vec<&str> = from
+            .iter()
+            .filter(|other| reached.get(*other).is_some_and(|back| back.contains(file)))
+            .copied()
+            .collect();
+        members.sort_unstable();
+        loops.insert(members);
+    }
+    loops
+        .iter()
+        .map(|members| format!("{}:1: imports run in a circle: {}", members[0], members.join(", ")))
+        .collect()
+}
+
+/// Every path that begins with `crate::` or `super::`, from the top of the crate, groups taken apart.
+fn named_paths(code: &str, module: &[&str]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, word) in code.match_indices("crate::") {
+        if !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$') {
+            spread(&code[at + word.len()..], &[], &mut found);
+        }
+    }
+    let mut at = 0;
+    while let Some(next) = code[at..].find("super::") {
+        let mut end = at + next;
+        let mut base = module;
+        while code[end..].starts_with("super::") {
+            base = base.split_last().map_or(base, |(_, above)| above);
+            end += "super::".len();
+        }
+        let base: Vec<String> = base.iter().map(|part| (*part).to_owned()).collect();
+        spread(&code[end..], &base, &mut found);
+        at = end;
+    }
+    found
+}
+
+/// Adds the paths a tail stands for: `a::{b, c::D}` are two. Returns what follows them.
+fn spread<'a>(tail: &'a str, base: &[String], into: &mut Vec<Vec<String>>) -> &'a str {
+    let mut tail = tail.trim_start();
+    if let Some(group) = tail.strip_prefix('{') {
+        tail = group;
+        loop {
+            tail = spread(tail, base, into).trim_start();
+            match tail.strip_prefix(',') {
+                Some(rest) if !rest.trim_start().starts_with('}') => tail = rest,
+                Some(rest) => return rest.trim_start().trim_start_matches('}'),
+                None => return tail.strip_prefix('}').unwrap_or(tail),
+            }
+        }
+    }
+    let end = tail.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tail.len());
+    let mut path = base.to_vec();
+    if end > 0 && &tail[..end] != "self" {
+        path.push(tail[..end].to_owned());
+    }
+    match tail[end..].strip_prefix("::") {
+        Some(rest) => spread(rest, &path, into),
+        None => {
+            into.push(path);
+            let rest = tail[end..].trim_start();
+            // `a as b`
+            rest.strip_prefix("as ").map_or(&tail[end..], |name| {
+                name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_')
+            })
+        }
+    }
 }
 
 /// `impl Gate for X` in `src/gate/` without an `X` in `ALL`.
@@ -355,6 +454,18 @@ fn modules_that_import_each_other_are_found() {
             "diag/mod.rs:1: `diag` and `port` import each other, see port/mod.rs:1"
         ]
     );
+}
+
+#[test]
+fn files_that_import_each_other_are_found() {
+    let found = judge(&[
+        ("ui/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::A;\n"),
+        ("ui/a.rs", "use super::{\n    b::{self, B},\n    d,\n};\n"),
+        ("ui/b.rs", "use std::fmt;\nfn f() { crate::ui::c::run() }\n"),
+        ("ui/c.rs", "use super::a::{A as First, Other};\n"),
+        ("ui/d.rs", "use super::A;\n"),
+    ]);
+    assert_eq!(found, ["ui/a.rs:1: imports run in a circle: ui/a.rs, ui/b.rs, ui/c.rs"]);
 }
 
 #[test]

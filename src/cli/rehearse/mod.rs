@@ -15,9 +15,9 @@ mod place;
 
 use std::path::PathBuf;
 
+use super::approve::ApproveArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::gate::ApproveArgs;
 use super::measure;
 use super::project::Project;
 use super::{Exit, Format, Reply};

@@ -17,8 +17,8 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use url::Url;
 
+use super::line::Line;
 use super::redirect::host_of;
-use super::wire::{Host, Wire};
 use crate::adapter::http::{is_inward, is_loopback, shown};
 use crate::format::challenge::{self, Challenge};
 use crate::format::docker_config::Credential;
@@ -119,7 +119,7 @@ impl Auth {
     /// The value of `Authorization` for a request to the host; `None` to send none.
     pub(super) async fn header(
         &self,
-        wire: &Wire,
+        line: &Line,
         home: &Url,
         path: &str,
         scopes: &Scopes,
@@ -127,7 +127,7 @@ impl Auth {
         let mut state = self.state.lock().await;
         match state.scheme.clone() {
             Scheme::Open => Ok(None),
-            Scheme::Basic => match self.login(wire, home, path, &mut state).await? {
+            Scheme::Basic => match self.login(line, home, path, &mut state).await? {
                 Some(credential) => Ok(basic(&credential).map(Arc::from)),
                 None => Ok(None),
             },
@@ -138,12 +138,12 @@ impl Auth {
                 if let Some(token) = covering {
                     return Ok(Some(Arc::clone(&token.header)));
                 }
-                let login = self.login(wire, home, path, &mut state).await?;
+                let login = self.login(line, home, path, &mut state).await?;
                 if let Some(Credential::Bearer { token }) = &login {
                     return Ok(Some(format!("Bearer {token}").into()));
                 }
                 let token =
-                    self.fetch(wire, home, &realm, service.as_deref(), scopes, login.as_ref()).await?;
+                    self.fetch(line, home, &realm, service.as_deref(), scopes, login.as_ref()).await?;
                 let header = Arc::clone(&token.header);
                 state.tokens.push(token);
                 Ok(Some(header))
@@ -188,7 +188,7 @@ impl Auth {
 
     async fn login(
         &self,
-        wire: &Wire,
+        line: &Line,
         home: &Url,
         path: &str,
         state: &mut MutexGuard<'_, State>,
@@ -196,7 +196,7 @@ impl Auth {
         if let Some(known) = state.logins.get(path) {
             return Ok(known.clone());
         }
-        let (sources, host, of) = (wire.credentials.clone(), self.host.clone(), path.to_owned());
+        let (sources, host, of) = (line.credentials.clone(), self.host.clone(), path.to_owned());
         let found = tokio::task::spawn_blocking(move || sources.find(&host, &of)).await;
         let found = found.map_err(|_| self.failed("the search for them was stopped"))??;
         if found.is_some() && home.scheme() != "https" && !is_loopback(home) {
@@ -213,7 +213,7 @@ impl Auth {
     /// Asks the token server.
     async fn fetch(
         &self,
-        wire: &Wire,
+        line: &Line,
         home: &Url,
         realm: &str,
         service: Option<&str>,
@@ -232,7 +232,7 @@ impl Auth {
                     .append_pair("scope", &scope)
                     .append_pair("refresh_token", token)
                     .finish();
-                wire.token(&self.host, url, None, Some(form), TOKEN_LIMIT).await?
+                line.token(&self.host, url, None, Some(form), TOKEN_LIMIT).await?
             }
             login => {
                 let mut url = url;
@@ -245,7 +245,7 @@ impl Auth {
                         query.append_pair("scope", &scope);
                     }
                 }
-                wire.token(&self.host, url, login.and_then(basic), None, TOKEN_LIMIT).await?
+                line.token(&self.host, url, login.and_then(basic), None, TOKEN_LIMIT).await?
             }
         };
         self.read(&answer, scopes)
@@ -292,14 +292,6 @@ impl Auth {
             return refuse("a login is not sent to another organisation");
         }
         Ok(url)
-    }
-}
-
-impl Host {
-    /// Whether the first request to the host should be answered before the second is sent: where a login will be asked
-    /// for, many at a time would all be refused.
-    pub(super) fn meets_first(&self, home: &Url) -> bool {
-        !self.auth.met() && !is_loopback(home)
     }
 }
 

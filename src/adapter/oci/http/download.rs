@@ -135,7 +135,7 @@ impl Download {
 
     /// Carries what one answer holds. An error is a body that broke.
     async fn carry(&mut self, reply: &mut Reply) -> Result<(), String> {
-        let idle = self.registry.inner.wire.patience.idle;
+        let idle = self.registry.inner.line.patience.idle;
         while self.done < self.descriptor.size {
             // Room first, so that no piece waits here. Without a reader there is none.
             let Ok(room) = self.send.reserve().await else { return Ok(()) };
@@ -161,7 +161,7 @@ impl Download {
         let (done, size) = (self.done, self.descriptor.size);
         if done - self.told >= TOLD || done == size {
             self.told = done;
-            self.registry.inner.wire.traffic.tell(|| Event::Moved {
+            self.registry.inner.line.traffic.tell(|| Event::Moved {
                 digest: self.descriptor.digest.to_string(),
                 direction: Direction::In,
                 done,

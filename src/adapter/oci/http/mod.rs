@@ -1,12 +1,13 @@
 //! Registries on the network (distribution-spec 1.1): the wire layer, without a client library.
 //!
-//! `wire` holds what a process shares, `send` is the only way to a host; `manifest`, `upload`, `download` and
+//! `wire` holds what is known of each host, `line` what every request goes over, `send` is the only way to a host; `manifest`, `upload`, `download` and
 //! `referrers` speak the protocol over it. `GET /v2/` is never sent: the first real request tells as much.
 
 mod answer;
 mod auth;
 mod credentials;
 mod download;
+mod line;
 mod manifest;
 mod probe;
 mod redirect;
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use auth::Scopes;
+use line::Line;
 use wire::{Host, lock};
 
 use crate::format::oci::Descriptor;
@@ -40,7 +42,7 @@ pub struct HttpRegistry {
 
 #[derive(Debug)]
 struct Inner {
-    wire: Arc<Wire>,
+    line: Arc<Line>,
     host: Arc<Host>,
     repository: Repository,
     /// What tokens are asked for. Grows with what is done.
@@ -50,14 +52,14 @@ struct Inner {
 }
 
 impl HttpRegistry {
-    fn new(wire: Arc<Wire>, host: Arc<Host>, repository: Repository, access: Access) -> Self {
+    fn new(line: Arc<Line>, host: Arc<Host>, repository: Repository, access: Access) -> Self {
         let actions = match access {
             Access::Read => "pull",
             Access::Write => "pull,push",
         };
         let scopes = Mutex::new(Scopes::from([(repository.path().to_owned(), actions)]));
         Self {
-            inner: Arc::new(Inner { wire, host, repository, scopes, listing: tokio::sync::Mutex::default() }),
+            inner: Arc::new(Inner { line, host, repository, scopes, listing: tokio::sync::Mutex::default() }),
         }
     }
 

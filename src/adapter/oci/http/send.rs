@@ -12,9 +12,9 @@ use url::Url;
 
 use super::HttpRegistry;
 use super::answer::{self, BodyError, ERROR_LIMIT, Refusal};
+use super::line::{Line, of_http};
 use super::redirect::{HOPS, follow, same_origin};
 use super::traffic::Event;
-use super::wire::{Wire, of_http};
 use crate::adapter::http::{Tries, reason, retry_after, shown};
 use crate::port::{Exchange, Fault, RegistryError};
 
@@ -170,8 +170,8 @@ impl HttpRegistry {
         error: &RegistryError,
         announced: Option<Duration>,
     ) -> bool {
-        let Some(wait) = tries.next(&self.inner.wire.patience, announced) else { return false };
-        self.inner.wire.traffic.tell(|| Event::Wait { reason: error.to_string(), wait });
+        let Some(wait) = tries.next(&self.inner.line.patience, announced) else { return false };
+        self.inner.line.traffic.tell(|| Event::Wait { reason: error.to_string(), wait });
         tokio::time::sleep(wait).await;
         true
     }
@@ -273,8 +273,8 @@ impl HttpRegistry {
     }
 
     async fn authorization(&self, home: &Url) -> Result<Option<Arc<str>>, Failed> {
-        let (wire, path) = (&self.inner.wire, self.inner.repository.path());
-        self.inner.host.auth.header(wire, home, path, &self.scopes()).await.map_err(Failed::Final)
+        let (line, path) = (&self.inner.line, self.inner.repository.path());
+        self.inner.host.auth.header(line, home, path, &self.scopes()).await.map_err(Failed::Final)
     }
 
     /// Whether a server on this machine turned out to speak without TLS. One with a certificate that is not trusted
@@ -293,8 +293,8 @@ impl HttpRegistry {
         authorization: Option<&str>,
         stream: Option<Streamed>,
     ) -> Result<Response, Failed> {
-        let wire = &self.inner.wire;
-        let client = wire.http.client(url).map_err(|error| Failed::Final(of_http(error)))?;
+        let line = &self.inner.line;
+        let client = line.http.client(url).map_err(|error| Failed::Final(of_http(error)))?;
         let mut request = client.request(ask.method.clone(), url.clone());
         for (name, value) in &ask.headers {
             request = request.header(*name, value);
@@ -313,7 +313,7 @@ impl HttpRegistry {
         // never closed.
         let rest = ask.headers.iter().any(|(name, _)| *name == "range");
         let _slot = if rest { None } else { self.inner.host.slots.acquire().await.ok() };
-        wire.exchange(request, url, sent).await.map_err(|broken| {
+        line.exchange(request, url, sent).await.map_err(|broken| {
             let exchange = Box::new(self.exchange(ask));
             let error = RegistryError::Unreached { exchange, reason: broken.0 };
             Failed::Passing { error, announced: None }
@@ -341,7 +341,7 @@ impl HttpRegistry {
         }
         let read = match ask.method {
             Method::HEAD => Ok(Bytes::new()),
-            _ => answer::body(&mut response, ERROR_LIMIT, self.inner.wire.patience.idle).await,
+            _ => answer::body(&mut response, ERROR_LIMIT, self.inner.line.patience.idle).await,
         };
         // An answer whose words cannot be read still has its status.
         let mut refusal = Refusal::read(status, &read.unwrap_or_default());
@@ -373,7 +373,7 @@ impl HttpRegistry {
         limit: u64,
         what: &str,
     ) -> Result<Bytes, Failed> {
-        let read = answer::body(&mut reply.response, limit, self.inner.wire.patience.idle).await;
+        let read = answer::body(&mut reply.response, limit, self.inner.line.patience.idle).await;
         read.map_err(|error| match error {
             BodyError::TooLarge => Failed::Final(RegistryError::TooLarge { what: what.to_owned(), limit }),
             BodyError::Broken(reason) => {
@@ -428,7 +428,7 @@ fn announced(headers: &HeaderMap) -> Option<Duration> {
     retry_after(value, answer::text(headers, "date"), jiff::Timestamp::now())
 }
 
-impl Wire {
+impl Line {
     /// Sends a request and waits for the head of the answer. Counted and told.
     async fn exchange(
         &self,

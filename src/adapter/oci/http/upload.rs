@@ -460,7 +460,7 @@ impl Progress {
         }
         self.told = done;
         let (digest, size) = (self.digest.clone(), self.size);
-        self.registry.inner.wire.traffic.tell(|| Event::Moved {
+        self.registry.inner.line.traffic.tell(|| Event::Moved {
             digest,
             direction: Direction::Out,
             done,

@@ -1,4 +1,4 @@
-//! What all registries of a process share: clients, logins, patience, and what is known of each host.
+//! What all registries of a process share: the line they are reached over, and what is known of each host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,9 @@ use url::Url;
 use super::HttpRegistry;
 use super::auth::Auth;
 use super::credentials::CredentialSources;
+use super::line::Line;
 use super::traffic::Traffic;
-use crate::adapter::http::{Http, HttpError, HttpSettings, Patience};
+use crate::adapter::http::{Http, HttpSettings, Patience, is_loopback};
 use crate::model::{Digest, Repository};
 use crate::port::{Abilities, RegistryError};
 
@@ -34,10 +35,7 @@ pub struct WireSettings {
 /// What all registries of a process share. Connections, tokens and what is known of hosts live as long as it does.
 #[derive(Debug)]
 pub struct Wire {
-    pub(super) http: Http,
-    pub(super) credentials: CredentialSources,
-    pub(super) patience: Patience,
-    pub(super) traffic: Arc<Traffic>,
+    line: Arc<Line>,
     plain_http: bool,
     jobs: usize,
     hosts: Mutex<BTreeMap<String, Arc<Host>>>,
@@ -57,10 +55,7 @@ impl Wire {
     pub fn new(settings: WireSettings) -> Arc<Self> {
         let WireSettings { http, plain_http, credentials, jobs, patience, traffic } = settings;
         Arc::new(Self {
-            http: Http::new(http),
-            credentials,
-            patience,
-            traffic,
+            line: Arc::new(Line { http: Http::new(http), credentials, patience, traffic }),
             plain_http,
             jobs: jobs.max(1),
             hosts: Mutex::default(),
@@ -68,18 +63,18 @@ impl Wire {
     }
 
     /// One repository. Nothing is sent.
-    pub fn repository(self: &Arc<Self>, repository: Repository, access: Access) -> HttpRegistry {
+    pub fn repository(&self, repository: Repository, access: Access) -> HttpRegistry {
         let host = Arc::clone(
             lock(&self.hosts)
                 .entry(repository.host().to_ascii_lowercase())
                 .or_insert_with(|| Arc::new(self.host(&repository))),
         );
-        HttpRegistry::new(Arc::clone(self), host, repository, access)
+        HttpRegistry::new(Arc::clone(&self.line), host, repository, access)
     }
 
     /// The number of requests so far.
     pub fn requests(&self) -> u64 {
-        self.traffic.requests()
+        self.line.traffic.requests()
     }
 
     fn host(&self, repository: &Repository) -> Host {
@@ -88,7 +83,7 @@ impl Wire {
         let local = repository.is_loopback();
         // Who names certificate authorities may well mean a server with TLS on this machine; when it has none, the first
         // request falls back.
-        let secure = !self.plain_http && (!local || self.http.has_authorities());
+        let secure = !self.plain_http && (!local || self.line.http.has_authorities());
         Host {
             auth: Auth::new(&name),
             home: Mutex::new(home(if secure { "https" } else { "http" }, api)),
@@ -151,6 +146,12 @@ impl Host {
         }
     }
 
+    /// Whether the first request to the host should be answered before the second is sent: where a login will be asked
+    /// for, many at a time would all be refused.
+    pub(super) fn meets_first(&self, home: &Url) -> bool {
+        !self.auth.met() && !is_loopback(home)
+    }
+
     pub(super) fn known(&self) -> Known {
         *lock(&self.known)
     }
@@ -187,14 +188,4 @@ impl Host {
 /// What a thread that panicked has left is as good as before: every change here is a single one.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A client that cannot be made, as an error of a registry.
-pub(super) fn of_http(error: HttpError) -> RegistryError {
-    match error {
-        HttpError::Offline { host } => RegistryError::Offline { host },
-        HttpError::Authorities { .. } | HttpError::Client { .. } => {
-            RegistryError::Client { reason: error.to_string() }
-        }
-    }
 }
