@@ -47,15 +47,49 @@ struct Record {
     body: String,
 }
 
+impl Record {
+    fn of(draft: &Draft) -> Self {
+        Self {
+            tag: draft.tag.clone(),
+            commit: draft.commit,
+            title: draft.title.clone(),
+            prerelease: draft.prerelease,
+            body: draft.body.clone(),
+        }
+    }
+}
+
 impl DirForge {
     /// The forge in a directory, which is created with the first draft.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A tag as the name of a directory.
+    pub fn segment(tag: &Tag) -> String {
+        tag.as_str().replace('/', "%2F")
+    }
+
     /// The directory of a published release.
     pub fn release_directory(&self, tag: &Tag) -> PathBuf {
-        self.root.join("releases").join(segment(tag))
+        self.root.join("releases").join(Self::segment(tag))
+    }
+
+    /// The first name that no draft of a tag has.
+    pub fn next_draft(&self, tag: &Tag) -> ReleaseId {
+        let name = |number: u32| format!("drafts/{}.{number}", Self::segment(tag));
+        let free = (1..u32::MAX).find(|number| !files::exists(&self.root.join(name(*number))));
+        ReleaseId(name(free.unwrap_or(u32::MAX)))
+    }
+
+    /// The bytes of the `release.json` of a draft.
+    pub fn record(draft: &Draft) -> Result<Vec<u8>, ForgeError> {
+        json(&Record::of(draft), Path::new("release.json"))
     }
 
     /// Tags of everything that is published, by name.
@@ -220,30 +254,17 @@ impl Forge for DirForge {
         fs::create_dir_all(&parent).map_err(failed)?;
         let building =
             tempfile::Builder::new().prefix(files::TEMPORARY_PREFIX).tempdir_in(&parent).map_err(failed)?;
-        let record = Record {
-            tag: draft.tag.clone(),
-            commit: draft.commit,
-            title: draft.title.clone(),
-            prerelease: draft.prerelease,
-            body: draft.body.clone(),
-        };
+        let record = Record::of(draft);
         fs::create_dir(building.path().join("assets")).map_err(failed)?;
         write_record(building.path(), &record)?;
         readable(building.path()).map_err(failed)?;
-        for number in 1_u32.. {
-            let name = format!("{}.{number}", segment(&draft.tag));
-            let place = parent.join(&name);
-            // rename(2) replaces an empty directory only; a draft is never empty.
-            if files::exists(&place) {
-                continue;
-            }
-            fs::rename(building.path(), &place).map_err(failed)?;
-            sync(&parent).map_err(failed)?;
-            // It has its name now and must outlive the guard.
-            let _ = building.keep();
-            return Ok(ReleaseId(format!("drafts/{name}")));
-        }
-        Err(ForgeError::Exists { what: format!("every draft of {}", draft.tag), place: self.place() })
+        // rename(2) replaces an empty directory only; a draft is never empty.
+        let id = self.next_draft(&draft.tag);
+        fs::rename(building.path(), self.root.join(&id.0)).map_err(failed)?;
+        sync(&parent).map_err(failed)?;
+        // It has its name now and must outlive the guard.
+        let _ = building.keep();
+        Ok(id)
     }
 
     async fn upload(
@@ -367,10 +388,6 @@ impl Forge for DirForge {
     async fn run_ended(&self, _run: &str) -> Result<Option<bool>, ForgeError> {
         Ok(None)
     }
-}
-
-fn segment(tag: &Tag) -> String {
-    tag.as_str().replace('/', "%2F")
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> ForgeError {

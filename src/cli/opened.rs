@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::archive;
 use super::context::Context;
 use super::error::CliError;
+use super::manual::Places;
 use super::project::Project;
 use crate::adapter::dir_forge::DirForge;
 use crate::adapter::fs::{self, Directory, Scratch};
@@ -167,6 +168,15 @@ impl Opened {
     /// The registry of its images, when there is one.
     pub(super) fn layout(&self) -> Option<&Layout> {
         self.layout.as_ref()
+    }
+
+    /// Where it goes, as paths.
+    pub(super) fn places(&self) -> Places<'_> {
+        Places {
+            forge: &self.forge,
+            registry: self.layout.as_ref().map(Layout::root),
+            dist: self.dist.as_ref().map(Directory::root),
+        }
     }
 
     /// The identity of the release.

@@ -8,9 +8,9 @@ use super::stored::stored;
 use super::{Job, Memory, PublishError, World, observe};
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::format::release_manifest;
-use crate::image;
+use crate::image::{self, Referrer};
 use crate::model::{AssetName, Digest, Hasher, ImageEntry, ReleaseAsset, ReleaseManifest};
-use crate::port::{BlobReader, Draft, FilesError, ReleaseId};
+use crate::port::{BlobReader, FilesError, ReleaseId};
 
 /// A bundle that is attached to an image.
 const MAX_BUNDLE: u64 = 32 << 20;
@@ -52,13 +52,7 @@ pub(super) async fn act(
 }
 
 async fn create_draft(world: &World<'_>, job: &Job<'_>) -> Result<(), PublishError> {
-    let draft = Draft {
-        tag: job.manifest.tag.clone(),
-        commit: job.manifest.commit,
-        title: format!("{} {}", job.manifest.name, job.manifest.tag),
-        body: job.body(&release_manifest::nonce(job.nonce, job.rid)),
-        prerelease: job.manifest.prerelease,
-    };
+    let draft = job.draft(&release_manifest::nonce(job.nonce, job.rid));
     world.forge.create_draft(&draft).await?;
     world.progress.finished("Drafted", &format!("{} in {}", draft.tag, world.forge.place()));
     Ok(())
@@ -107,28 +101,39 @@ async fn read_back(
 /// Attaches a bundle to an image: its blobs first, then the manifest that names them.
 async fn attach(world: &World<'_>, job: &Job<'_>, at: usize, referrer: usize) -> Result<(), PublishError> {
     let image = &job.manifest.images[at];
+    let made = attachment(world, job, at, referrer).await?;
+    let failed = |source| PublishError::Registry { repository: image.repository.clone(), source };
+    made.package.put(observe::registry(world, image)?).await.map_err(failed)?;
+    let name = &image.referrers[referrer].asset;
+    world.progress.finished("Attached", &format!("{name} to {}", image.repository));
+    Ok(())
+}
+
+/// What attaches a bundle to an image: positions of the image and of the referrer in the manifest. Other bytes than
+/// planned are an error.
+pub async fn attachment(
+    world: &World<'_>,
+    job: &Job<'_>,
+    at: usize,
+    referrer: usize,
+) -> Result<Referrer, PublishError> {
+    let image = &job.manifest.images[at];
     let entry = &image.referrers[referrer];
-    let registry = observe::registry(world, image)?;
     let failed = |source| PublishError::Registry { repository: image.repository.clone(), source };
     let bundle = staged_bundle(world, job, &entry.asset).await?;
+    let registry = observe::registry(world, image)?;
     let Some(index) = registry.manifest(&image.digest, MANIFEST_LIMIT).await.map_err(failed)? else {
         let missing = vec![(image.repository.to_string(), image.digest)];
         return Err(PublishError::Missing { tag: job.manifest.tag.clone(), missing });
     };
     let made = image::attachment(&index.bytes, &entry.subject, &bundle, job.manifest.created).ok().flatten();
     match made {
-        Some(made) if made.descriptor.digest == entry.digest => {
-            made.package.put(registry).await.map_err(failed)?;
-        }
+        Some(made) if made.descriptor.digest == entry.digest => Ok(made),
         other => {
             let found = other.map_or_else(|| Digest::of(&bundle), |made| made.descriptor.digest);
-            return Err(PublishError::Changed { name: entry.asset.clone(), expected: entry.digest, found });
+            Err(PublishError::Changed { name: entry.asset.clone(), expected: entry.digest, found })
         }
     }
-    let platform = image.platforms.iter().find(|platform| platform.digest == entry.subject);
-    let subject = platform.map_or_else(|| "the index".to_owned(), |platform| platform.platform.to_string());
-    world.progress.finished("Attached", &format!("{} to {subject} of {}", entry.asset, image.repository));
-    Ok(())
 }
 
 /// A bundle from dist, else from the draft or the release that stages it.

@@ -23,7 +23,8 @@ pub async fn manual(world: &World<'_>, job: &Job<'_>) -> Result<String, PublishE
             let _ = writeln!(
                 out,
                 "\nThe same command finishes it from any machine with access, and may be run as often as you like:\n\n\
-                 ```sh\nkyklos-release publish {tag} --dist DIR\n```\n\n## What is left, in this order\n"
+                 ```sh\nkyklos-release publish {tag} --dist DIR\n```\n\n\
+                 `kyklos-release manual {tag} --script` writes the steps below for a shell.\n\n## What is left, in this order\n"
             );
             for (number, action) in actions.iter().enumerate() {
                 let _ =

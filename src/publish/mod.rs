@@ -19,6 +19,7 @@ mod stored;
 mod yank;
 
 pub use abort::{Aborted, abort};
+pub use act::attachment;
 pub use diff::{Action, diff};
 pub use error::PublishError;
 pub use foresee::foresee;
@@ -33,7 +34,7 @@ pub use yank::{Yanked, yank};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{AssetName, ReleaseManifest, Repository, Rid};
-use crate::port::{Files, Forge, Progress, Registry, ReleaseId};
+use crate::port::{Draft, Files, Forge, Progress, Registry, ReleaseId};
 
 /// Where a release is published to.
 pub struct World<'a> {
@@ -71,9 +72,21 @@ impl Job<'_> {
         Marker { rid: self.rid, nonce: nonce.to_owned() }.append(self.notes)
     }
 
+    /// The draft of the release, with the marker of a run.
+    pub fn draft(&self, nonce: &str) -> Draft {
+        let manifest = self.manifest;
+        Draft {
+            tag: manifest.tag.clone(),
+            commit: manifest.commit,
+            title: format!("{} {}", manifest.name, manifest.tag),
+            body: self.body(nonce),
+            prerelease: manifest.prerelease,
+        }
+    }
+
     /// Name, size and digest of every asset in upload order: the manifest, then the files, and last what vouches
     /// for them.
-    fn assets(&self) -> Vec<crate::model::ReleaseAsset> {
+    pub fn assets(&self) -> Vec<crate::model::ReleaseAsset> {
         let vouches = |name: &AssetName| {
             name.as_str().starts_with("checksums") || name.as_str().ends_with(".sigstore.json")
         };

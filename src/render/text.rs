@@ -3,6 +3,16 @@
 use crate::gate::{GateResult, State, Verdict};
 use crate::verify::{Report, Verdict as Verified};
 
+/// A word that a POSIX shell reads as exactly this text.
+pub fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@+=%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 /// One gate in a line.
 pub fn gate(gate: &GateResult) -> String {
     let word = gate.state.word();

@@ -11,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::diag::Kind;
 use crate::model::Digest;
 use crate::port::{FilesError, Progress as _, SignerIdentity};
+use crate::render::text::shell;
 
 /// What tells a rehearsal from any other directory.
 const MARK: &str = "rehearsal.json";
@@ -92,17 +93,13 @@ impl Place {
 
     /// What a consumer types, from anywhere.
     pub(super) fn verify_command(&self, signer: &SignerIdentity) -> String {
-        let quote = |text: &str| {
-            let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-:@+=%".contains(c));
-            if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-        };
         let root = self.trust().join("trusted_root.json").display().to_string();
         format!(
             "kyklos-release verify release {} --trusted-root {} --identity {} --issuer {}",
-            quote(&format!("dir:{}", self.root.display())),
-            quote(&root),
-            quote(&signer.subject),
-            quote(&signer.issuer),
+            shell(&format!("dir:{}", self.root.display())),
+            shell(&root),
+            shell(&signer.subject),
+            shell(&signer.issuer),
         )
     }
 }

@@ -3,5 +3,6 @@
 mod kill;
 mod publish;
 mod rehearse;
+mod script;
 mod world;
 mod yank;

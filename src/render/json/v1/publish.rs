@@ -188,7 +188,7 @@ impl Status {
 /// `manual`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Manual {
-    /// Markdown.
+    /// Markdown; with `--script` a shell script.
     pub document: String,
 }
 
