@@ -35,14 +35,14 @@ impl BumpTable {
     /// What a commit moves in a release after `last`; `None` = it alone is no reason for a release.
     pub(super) fn of(&self, entry: &Entry, last: &Version) -> Option<Bump> {
         let young = last.major == 0;
+        if self.any.is_empty() && self.initial.is_empty() {
+            return usual(entry).max((!entry.breaking.is_empty()).then_some(usual_break(young)));
+        }
         let said = |key: &str| {
             let initial = self.initial.get(key).filter(|_| young);
             initial.or_else(|| self.any.get(key)).copied().map(level)
         };
-        let breaking = || {
-            let usual = if young { Bump::Minor } else { Bump::Major };
-            said(BREAKING).unwrap_or(Some(usual))
-        };
+        let breaking = || said(BREAKING).unwrap_or(Some(usual_break(young)));
         let scoped =
             entry.scopes.iter().find_map(|scope| said(&format!("{}({})", entry.kind, scope.to_lowercase())));
         let plain = scoped.or_else(|| said(&entry.kind)).unwrap_or_else(|| usual(entry));
@@ -57,6 +57,10 @@ fn level(level: BumpLevel) -> Option<Bump> {
         BumpLevel::Patch => Some(Bump::Patch),
         BumpLevel::None => None,
     }
+}
+
+fn usual_break(young: bool) -> Bump {
+    if young { Bump::Minor } else { Bump::Major }
 }
 
 fn usual(entry: &Entry) -> Option<Bump> {

@@ -185,6 +185,8 @@ pub struct Entry {
     pub status: Status,
     /// The file that says it in other words than the commit.
     pub overridden: Option<String>,
+    /// Releases of other lines that brought the same change, lowest version first; empty where nobody asked.
+    pub also_in: Vec<Tag>,
     /// What is known about the signature of its commit.
     pub signature: Signed,
     /// What the forge says about the pull request that brought it.
@@ -223,6 +225,7 @@ impl Entry {
                 authors: Vec::new(),
                 status: Status::Active,
                 overridden: None,
+                also_in: Vec::new(),
                 signature: Signed::default(),
                 pr: None,
             });
@@ -248,6 +251,7 @@ impl Entry {
             authors: Vec::new(),
             status: Status::Active,
             overridden: None,
+            also_in: Vec::new(),
             signature: Signed::default(),
             pr: None,
         })

@@ -4,8 +4,10 @@
 //! ancestry decides, dates never do.
 
 mod bump;
+mod deciding;
 mod document;
 mod edit;
+mod elsewhere;
 mod enrich;
 mod entry;
 mod fault;
@@ -32,6 +34,7 @@ mod wanted;
 pub use bump::{Bump, BumpTable};
 pub use document::{Document, FRAGMENTS};
 pub use edit::{EditError, Edited, Insert, edit};
+pub use elsewhere::Elsewhere;
 pub use enrich::{AddressOf, Enrichment};
 pub use entry::{Entry, Place, Reference, Section, Status};
 pub use fault::RenderError;
@@ -42,7 +45,7 @@ pub use overrides::{CHANGES, MAX_OVERRIDE, OverrideError, Overrides};
 pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
 pub use relation::SameChange;
-pub use release::{Older, Recipe, ReleaseNotes, Squash, first_commits, release};
+pub use release::{AlsoIn, Older, Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Blank, Extent, Preset, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;

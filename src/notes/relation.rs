@@ -180,13 +180,13 @@ fn duplicates(
 }
 
 /// The id in the last `(cherry picked from commit ID)`, which `git cherry-pick -x` writes.
-fn picked_from(message: &str) -> Option<CommitId> {
+pub(super) fn picked_from(message: &str) -> Option<CommitId> {
     let (_, id) = message.rsplit_once("(cherry picked from commit ")?;
     id.get(..40)?.parse().ok()
 }
 
 /// The first line without the number of a pull request.
-fn subject(message: &str) -> &str {
+pub(super) fn subject(message: &str) -> &str {
     let first = message.lines().next().unwrap_or_default().trim();
     first.rsplit_once(" (#").map_or(first, |(subject, _)| subject)
 }

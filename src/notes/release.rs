@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use semver::Version;
 
+use super::deciding::Levels;
 use super::enrich::Enrichment;
 use super::entry::{Entry, Place, Section, Status, authors};
 use super::history::{History, Share, Wanted};
@@ -50,6 +51,8 @@ pub struct ReleaseNotes {
     pub copies: Vec<(CommitId, CommitId)>,
     /// Who contributed, sorted by name.
     pub contributors: Vec<Contributor>,
+    /// The commits that ask for the number of the version that moved, newest first; empty where a person decided.
+    pub deciding: Vec<CommitId>,
     /// How many of its commits are signed.
     pub signatures: SignatureCounts,
     /// How many of its commits the forge was asked about in vain; `None` where it was not asked.
@@ -87,6 +90,9 @@ pub enum Squash {
 /// The commit whose id starts with some digits, and the release that brought it.
 pub type Older<'a> = dyn Fn(&str) -> Option<(CommitId, Option<Tag>)> + 'a;
 
+/// The releases of other lines that brought the change of a commit as well, lowest version first.
+pub type AlsoIn<'a> = dyn Fn(&Commit) -> Vec<Tag> + 'a;
+
 /// How notes are made of commits.
 #[derive(Clone, Copy)]
 pub struct Recipe<'a> {
@@ -108,6 +114,8 @@ pub struct Recipe<'a> {
     pub signature: &'a dyn Fn(&Commit) -> Signed,
     /// What the forge knows; `None` where it was not asked.
     pub enrichment: Option<&'a Enrichment>,
+    /// The releases of other lines that brought a change as well; `None` where nobody asked.
+    pub elsewhere: Option<&'a AlsoIn<'a>>,
     /// Looks for a commit where only a part of the history was read; `None` where all of it was.
     pub older: Option<&'a Older<'a>>,
     /// The first commit of a person in the whole history.
@@ -142,6 +150,8 @@ pub fn release(
     let mut telling = Telling::new(recipe.rules);
     let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
     let mut signatures = SignatureCounts::default();
+    let version = wanted.tag.map(|tag| &tag.version).or(version);
+    let mut levels = Levels::new(share.previous.map(|tag| &tag.version), &recipe.rules.bump);
     for commit in &owned {
         let signed = (recipe.signature)(commit);
         signatures.add(signed.state);
@@ -153,9 +163,13 @@ pub fn release(
         for mut entry in telling.told(commit, made) {
             entry.authors.clone_from(&wrote);
             entry.signature.clone_from(&signed);
+            if let Some(elsewhere) = recipe.elsewhere {
+                entry.also_in = elsewhere(commit);
+            }
             if let Some(digits) = relations.reverts.get(&commit.id) {
                 entry.status = reverts(digits, history, recipe);
             }
+            levels.add(&entry);
             lines.add(entry);
         }
         if commit.parents.len() < 2 {
@@ -167,7 +181,6 @@ pub fn release(
         people.iter().map(|(id, persons)| (*id, persons.as_slice())),
         first.as_ref().map(|first| first as &people::FirstCommit<'_>),
     );
-    let version = wanted.tag.map(|tag| &tag.version).or(version);
     // A tag without an object of its own is as old as its commit.
     let tagged = |tag: &TagFacts| match history.commit(tag.commit) {
         Some(commit) if tag.object == tag.commit => Some(commit.time),
@@ -200,6 +213,7 @@ pub fn release(
             .filter_map(|commit| Some((commit.id, *relations.duplicates.get(&commit.id)?)))
             .collect(),
         contributors,
+        deciding: version.map_or_else(Vec::new, |version| levels.deciding(version, &owned)),
         signatures,
         unknown: recipe
             .enrichment

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::bump::BumpTable;
 use super::entry::{Entry, Place, Section};
 use super::overrides::{Overrides, has_footer};
 use super::relation::merge_number;
@@ -23,6 +24,8 @@ pub struct Rules {
     pub ignore: Vec<String>,
     /// Token and value of the footer of commits that are not told; `None` = `Changelog: skip`.
     pub skip: Option<(String, String)>,
+    /// Which number of the version each type moves.
+    pub bump: BumpTable,
     /// Keys of other trackers.
     pub trackers: Vec<Tracker>,
     /// What is told in other words.

@@ -24,6 +24,10 @@ pub struct Next {
     pub because: Vec<Entry>,
     /// The prerelease under way, when it is that which decides.
     pub under_way: Option<Tag>,
+    /// The version of the release it follows.
+    pub from: Option<Version>,
+    /// Whether the footer of a commit asked for it.
+    pub told: bool,
 }
 
 /// What the next version is made of.
@@ -85,6 +89,8 @@ pub fn next(history: &History, head: CommitId, asking: &Asking<'_>) -> Result<Ne
         previous: share.previous.map(|tag| tag.tag.clone()),
         because,
         under_way: goes_on.map(|tag| tag.tag.clone()),
+        from: last.cloned(),
+        told,
     })
 }
 
@@ -130,7 +136,7 @@ fn raised(last: &Version, bump: Bump) -> Version {
 }
 
 /// Which part of the last version is another one.
-fn moved(last: Option<&Version>, version: &Version) -> Bump {
+pub(super) fn moved(last: Option<&Version>, version: &Version) -> Bump {
     let last = last.map_or((0, 0, 0), core);
     if version.major != last.0 {
         Bump::Major
@@ -164,14 +170,14 @@ fn nothing(
 }
 
 /// The version in a `Release-As` footer.
-fn release_as(message: &str) -> Option<&str> {
+pub(super) fn release_as(message: &str) -> Option<&str> {
     let value =
         |line: &&str| line.split_once(':').is_some_and(|(token, _)| token.eq_ignore_ascii_case("release-as"));
     let line = message.lines().rev().find(value)?;
     line.split_once(':').map(|(_, value)| value.trim())
 }
 
-fn core(version: &Version) -> (u64, u64, u64) {
+pub(super) fn core(version: &Version) -> (u64, u64, u64) {
     (version.major, version.minor, version.patch)
 }
 

@@ -109,6 +109,7 @@ struct LineView<'a> {
     authors: Vec<&'a str>,
     reverts: Option<String>,
     shipped: Option<&'a str>,
+    also_in: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -248,6 +249,7 @@ impl<'a> LineView<'a> {
             authors: entry.authors.iter().map(|person| person.name.as_str()).collect(),
             reverts,
             shipped,
+            also_in: entry.also_in.iter().map(|tag| tag.as_str()).collect(),
         }
     }
 }
@@ -269,6 +271,7 @@ pub(super) fn sample() -> Value {
     let entry = json!({
         "sha": sha, "type": "feat", "scopes": ["api"], "description": "a sample", "breaking": true, "pr": "12",
         "issues": ["3"], "advisories": ["CVE-2026-1"], "authors": ["Ada"], "reverts": sha, "shipped": "v1.2.1",
+        "also_in": ["v1.1.5"],
     });
     let person = json!({ "name": "Ada", "login": "ada", "bot": false, "first_sha": sha });
     let section =

@@ -1,6 +1,10 @@
 //! The corpus of the fuzz targets, replayed on stable.
 
 use std::path::Path;
+use std::sync::OnceLock;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 /// What a target does with bytes.
 type Target = fn(&[u8]);
@@ -152,5 +156,140 @@ fn every_format_has_a_target() {
         }
         assert!(TARGETS.iter().any(|(target, _)| *target == name), "{name} has no fuzz target");
         assert!(root.join("fuzz/fuzz_targets").join(format!("{name}.rs")).exists(), "{name}");
+    }
+}
+
+/// The seeds of a target, in the order of their names.
+fn seeds(target: &str) -> &'static [Vec<u8>] {
+    static SEEDS: OnceLock<Vec<Vec<Vec<u8>>>> = OnceLock::new();
+    let all = SEEDS.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+        let read = |(name, _): &(&str, Target)| {
+            let mut paths: Vec<_> =
+                std::fs::read_dir(root.join(name)).unwrap().map(|entry| entry.unwrap().path()).collect();
+            paths.sort();
+            paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+        };
+        TARGETS.iter().map(read).collect()
+    });
+    &all[TARGETS.iter().position(|(name, _)| *name == target).unwrap()]
+}
+
+/// One piece of damage.
+#[derive(Debug, Clone)]
+enum Damage {
+    Flip(Index, u8),
+    Set(Index, u8),
+    Insert(Index, Vec<u8>),
+    Remove(Index, Index),
+    Repeat(Index, Index, u16),
+    Swap(Index, Index, Index),
+    Other(Index, Index, Index),
+}
+
+/// What parsers trip over.
+const PIECES: [&[u8]; 24] = [
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b" ",
+    b"{",
+    b"[",
+    b"\"",
+    b"<",
+    b"```",
+    b"://",
+    b"%00",
+    b"\xff\xfe",
+    b"\xe2\x80\xae",
+    b"-1",
+    b"18446744073709551616",
+    b"1e999",
+    b"null",
+    b"-----BEGIN PGP SIGNATURE-----",
+    b"&#x0;",
+    b"!!",
+    b"*a",
+    b"&a [*a]",
+    b"BREAKING CHANGE: ",
+    b"\xef\xbb\xbf",
+];
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let at = any::<Index>;
+    let piece = prop_oneof![
+        3 => prop::sample::select(PIECES.to_vec()).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 1..9),
+    ];
+    prop_oneof![
+        (at(), 0u8..8).prop_map(|(at, bit)| Damage::Flip(at, 1 << bit)),
+        (at(), any::<u8>()).prop_map(|(at, byte)| Damage::Set(at, byte)),
+        (at(), piece).prop_map(|(at, bytes)| Damage::Insert(at, bytes)),
+        (at(), at()).prop_map(|(from, to)| Damage::Remove(from, to)),
+        (at(), at(), 2u16..400).prop_map(|(from, to, times)| Damage::Repeat(from, to, times)),
+        (at(), at(), at()).prop_map(|(one, two, three)| Damage::Swap(one, two, three)),
+        (at(), at(), at()).prop_map(|(seed, from, to)| Damage::Other(seed, from, to)),
+    ]
+}
+
+/// More than any seed, and little enough for thousands of them.
+const MAX_DAMAGED: usize = 64 << 10;
+
+impl Damage {
+    fn apply(&self, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]) {
+        let place = |at: &Index, bytes: &[u8]| at.index(bytes.len() + 1);
+        let span = |from: &Index, to: &Index, bytes: &[u8]| {
+            let (from, to) = (place(from, bytes), place(to, bytes));
+            from.min(to)..from.max(to)
+        };
+        match self {
+            Self::Flip(at, mask) => {
+                let at = place(at, bytes);
+                bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= mask);
+            }
+            Self::Set(at, new) => {
+                let at = place(at, bytes);
+                bytes.get_mut(at).into_iter().for_each(|byte| *byte = *new);
+            }
+            Self::Insert(at, new) => {
+                let at = place(at, bytes);
+                bytes.splice(at..at, new.iter().copied());
+            }
+            Self::Remove(from, to) => drop(bytes.drain(span(from, to, bytes))),
+            Self::Repeat(from, to, times) => {
+                let span = span(from, to, bytes);
+                let part = bytes[span.clone()].repeat(usize::from(*times));
+                bytes.splice(span, part.into_iter().take(MAX_DAMAGED));
+            }
+            Self::Swap(one, two, three) => {
+                let mut places = [place(one, bytes), place(two, bytes), place(three, bytes)];
+                places.sort_unstable();
+                bytes[places[0]..places[2]].rotate_left(places[1] - places[0]);
+            }
+            Self::Other(seed, from, to) => {
+                let other = &seeds[seed.index(seeds.len())];
+                let at = place(from, bytes);
+                bytes.splice(at..at, other[span(from, to, other)].iter().copied());
+            }
+        }
+        bytes.truncate(MAX_DAMAGED);
+    }
+}
+
+proptest! {
+    // A campaign of any length: PROPTEST_CASES=1000000 cargo test --release --test it corpus
+    #[test]
+    fn damage_breaks_nothing(
+        target in prop::sample::select(TARGETS.iter().map(|(name, target)| (*name, *target)).collect::<Vec<_>>()),
+        seed in any::<Index>(),
+        damage in prop::collection::vec(damage(), 1..9),
+    ) {
+        let (name, target) = target;
+        let seeds = seeds(name);
+        let mut bytes = seeds[seed.index(seeds.len())].clone();
+        for damage in &damage {
+            damage.apply(&mut bytes, seeds);
+        }
+        target(&bytes);
     }
 }

@@ -15,6 +15,7 @@ mod look;
 mod look_far;
 mod notes_text;
 mod readme;
+mod second_reader;
 mod support;
 mod transfer;
 mod traps;

@@ -56,6 +56,7 @@ fn notes(version: &str, commits: &[(String, String)]) -> ReleaseNotes {
         signature: &|_| Signed::default(),
         older: None,
         enrichment: None,
+        elsewhere: None,
         first: Some(&first),
     };
     release(&history, &wanted, &share, None, &recipe)

@@ -1,6 +1,9 @@
 """Compares what each release owns with `git rev-list T --not <earlier releases T has>`, for every release tag.
 
-Usage: attribution.py BINARY REPOSITORY [tag|policy]
+Usage: attribution.py BINARY REPOSITORY [tag|policy] [PATTERN]
+
+PATTERN tells which tags are releases, as in release.yaml: v{version} where it is not given, {version} for tags without
+a letter.
 
 The repository is only read. A commit that has every release behind it is made in a temporary repository beside it, so
 that releases of branches which were never merged are compared as well.
@@ -14,7 +17,12 @@ import tempfile
 
 binary, repository = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 policy = sys.argv[3] if len(sys.argv) > 3 else "tag"
-SEMVER = re.compile(r"^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$")
+pattern = sys.argv[4] if len(sys.argv) > 4 else "v{version}"
+IDENTIFIER = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
+VERSION = (r"(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)"
+           rf"(?P<pre>-{IDENTIFIER}(?:\.{IDENTIFIER})*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?")
+before, after = pattern.split("{version}")
+SEMVER = re.compile(re.escape(before) + VERSION + re.escape(after) + "$")
 PERSON = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
           for what, value in (("NAME", "Ada"), ("EMAIL", "ada@example.com"), ("DATE", "2040-01-01T00:00:00+0000"))}
 
@@ -52,10 +60,17 @@ def together(where):
     return commits
 
 
+def prerelease(tag):
+    return SEMVER.match(tag)["pre"] is not None
+
+
 def main(where):
     commits = together(where)
+    settings = os.path.join(where, "release.yaml")
+    with open(settings, "w") as file:
+        json.dump({"name": "peer", "tag": pattern}, file)
     answer = json.loads(subprocess.run(
-        [binary, "-C", where, "notes", "generate", "--all", "--since", policy, "--format", "json"],
+        [binary, "-C", where, "--config", settings, "notes", "generate", "--all", "--since", policy, "--format", "json"],
         stdout=subprocess.PIPE, check=True).stdout)
     releases = [release for release in answer["data"]["releases"] if release["tag"]]
     told = {release["tag"] for release in releases}
@@ -82,7 +97,7 @@ def main(where):
             name = by_place[low.bit_length() - 1]
             bits ^= low
             later = commits[name] == commits[tag] and place[name] >= place[tag]
-            if not later and not (policy == "policy" and "-" not in tag and "-" in name):
+            if not later and not (policy == "policy" and not prerelease(tag) and prerelease(name)):
                 earlier.append(name)
         # What another of them has as well changes nothing.
         covered = 0
@@ -94,7 +109,7 @@ def main(where):
         if set(expected) != set(release["commits"]) or len(expected) != len(release["commits"]):
             wrong.append(tag)
     owned = sum(len(release["commits"]) for release in releases)
-    print(f"{repository} since {policy}: {len(releases)} releases, {owned} commits, {len(wrong)} wrong {wrong[:5]}", flush=True)
+    print(f"{repository} {pattern} since {policy}: {len(releases)} releases, {owned} commits, {len(wrong)} wrong {wrong[:5]}", flush=True)
     return 1 if wrong else 0
 
 

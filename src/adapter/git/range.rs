@@ -12,16 +12,23 @@ impl Repository {
     /// The commits one has and another does not, newest first, children before their parents. In a shallow clone this
     /// works where the range ends before the history does; where it does not, that is the error.
     pub fn between(&self, from: CommitId, to: CommitId) -> Result<Vec<Commit>, GitError> {
+        self.beside(from, &[to])
+    }
+
+    /// The commits that others have and one does not, in the same order.
+    pub fn beside(&self, from: CommitId, tips: &[CommitId]) -> Result<Vec<Commit>, GitError> {
         let failed = |error| GitError::read("walk the history", error);
         let mut walk = self.inner.revwalk().map_err(failed)?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(failed)?;
-        walk.push(oid(to)).map_err(|error| self.object_error(oid(to), error))?;
+        for tip in tips {
+            walk.push(oid(*tip)).map_err(|error| self.object_error(oid(*tip), error))?;
+        }
         walk.hide(oid(from)).map_err(|error| self.object_error(oid(from), error))?;
         let odb = self.odb()?;
         let ends = self.ends()?;
         let mut commits = Vec::new();
         for id in walk {
-            let id = id.map_err(|error| self.object_error(oid(to), error))?;
+            let id = id.map_err(|error| self.object_error(oid(from), error))?;
             let commit = self.read_commit(&odb, commit_id(id))?;
             // What lies behind the edge of a shallow clone may belong to the range.
             if ends.contains(&commit.id) {

@@ -15,7 +15,8 @@ use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Person, Tag, TagFacts, TagPattern};
 use crate::notes::signature::Signed;
 use crate::notes::{
-    Document, Extent, History, Preset, Recipe, Share, Since, Squash, Wanted, first_commits, release,
+    AlsoIn, Document, Elsewhere, Extent, History, Preset, Recipe, Share, Since, Squash, Wanted,
+    first_commits, release,
 };
 
 #[derive(Debug, clap::Args)]
@@ -65,10 +66,13 @@ pub(super) struct Args {
     /// What becomes of the bullets in the body of a squashed commit
     #[arg(long, value_enum, default_value_t = SquashArg::Breaking)]
     squash: SquashArg,
+    /// Tell which changes are in releases of other branches as well: picks and backports, by their patches
+    #[arg(long)]
+    also_in: bool,
     /// Take the releases from an answer of `notes generate --format json`; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "range", "tag", "latest", "current", "unreleased", "all", "package", "include_path", "exclude_path",
-        "first_parent", "squash", "since",
+        "first_parent", "squash", "since", "also_in",
     ])]
     from_context: Option<PathBuf>,
     #[command(flatten)]
@@ -164,6 +168,11 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         })
     };
     let older = older(&project, &history, asked.target());
+    let same_change = |one, other, alike| project.repository.same_change(one, other, alike);
+    let beside = args.also_in.then(|| beside(&project, &history, asked.target())).transpose()?;
+    let elsewhere = |commit: &Commit| {
+        beside.as_ref().map_or_else(Vec::new, |beside| beside.releases(commit, &same_change))
+    };
     let recipe = Recipe {
         first_parent: args.first_parent,
         squash: match args.squash {
@@ -172,11 +181,12 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         },
         person: &told,
         rules: &rules,
-        same_change: &|one, other, alike| project.repository.same_change(one, other, alike),
+        same_change: &same_change,
         time: &|tag| project.repository.tag_time(tag).ok(),
         counts: &counts,
         signature: &signature,
         enrichment: None,
+        elsewhere: beside.as_ref().map(|_| &elsewhere as &AlsoIn<'_>),
         older: (!complete).then_some(&older),
         first: None,
     };
@@ -252,6 +262,13 @@ pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<
     let known: Vec<&str> = packages.keys().map(String::as_str).collect();
     Err(CliError::usage("notes-package", format!("release.yaml has no package `{name}`"))
         .fact("known", if known.is_empty() { "none".to_owned() } else { known.join(", ") }))
+}
+
+/// The releases of other lines: those the target does not have, with what only they have.
+fn beside(project: &Project, history: &History, target: CommitId) -> Result<Elsewhere, CliError> {
+    let tips: Vec<CommitId> = history.tags().iter().map(|tag| tag.commit).collect();
+    let commits = project.repository.beside(target, &tips)?;
+    Ok(Elsewhere::new(History::new(commits, history.tags().to_vec())))
 }
 
 fn since(project: &Project, text: &str) -> Result<Since, CliError> {

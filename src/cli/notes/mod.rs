@@ -130,6 +130,7 @@ pub(super) fn texts(project: &Project, facts: &Facts, document: Document) -> Res
         counts: &|_| true,
         signature: &signatures::unchecked,
         enrichment: None,
+        elsewhere: None,
         older: Some(&older(project, &history, facts.commit)),
         first: None,
     };

@@ -7,10 +7,10 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
-use super::behind;
+use super::{behind, settings};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::model::{Commit, CommitId};
-use crate::notes::{self, Asking, BumpTable, Next, NextError, Since, Wanted};
+use crate::notes::{self, Asking, Bump, Next, NextError, Since, Wanted};
 use crate::render::json::v1;
 
 #[derive(Debug, clap::Args)]
@@ -67,8 +67,7 @@ fn find(
                 false
             })
     };
-    let settings = &project.config.notes;
-    let table = BumpTable { any: settings.bump.clone(), initial: settings.initial_bump.clone() };
+    let table = settings::table(&project.config.notes);
     let next = notes::next(&history, head, &Asking { label, table: &table, counts: &counts });
     match failed.into_inner() {
         Some(error) => Err(error.into()),
@@ -89,13 +88,28 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let wire = v1::notes::Next::from(&next);
     let mut text = format!("{}\n", next.version);
     if args.explain {
-        text.push_str(&format!("{} after {}\n", wire.bump, wire.previous.as_deref().unwrap_or("nothing")));
+        let previous = wire.previous.as_deref().unwrap_or("nothing");
+        let young = next.bump == Bump::Minor
+            && next.from.as_ref().is_some_and(|from| from.major == 0)
+            && wire.because.iter().any(|commit| commit.breaking);
+        let rule = if young { ": before 1.0.0 what breaks moves the middle number" } else { "" };
+        text.push_str(&format!("{} after {previous}{rule}\n", wire.bump));
         if let Some(tag) = &wire.under_way {
             text.push_str(&format!("  {tag} is under way\n"));
         }
         for commit in &wire.because {
-            text.push_str(&format!("  {} {}\n", &commit.sha[..7], commit.subject));
+            text.push_str(&format!("  {} {}\n", &commit.sha[..7], said(commit)));
         }
     }
     Reply::done("kyklos-release/notes-next/v1", &wire, text)
+}
+
+/// A commit that decides, as its first line said it, and what else makes it decide.
+fn said(commit: &v1::notes::Deciding) -> String {
+    let v1::notes::Deciding { sha: _, subject, kind, scopes, breaking, release_as } = commit;
+    let scopes = if scopes.is_empty() { String::new() } else { format!("({})", scopes.join(", ")) };
+    let mark = if *breaking { "!" } else { "" };
+    let head = if kind.is_empty() { String::new() } else { format!("{kind}{scopes}{mark}: ") };
+    let asked = release_as.as_ref().map_or_else(String::new, |version| format!(" (Release-As: {version})"));
+    format!("{head}{subject}{asked}")
 }

@@ -13,7 +13,7 @@ use crate::diag::Kind;
 use crate::format::yaml::did_you_mean;
 use crate::model::{AssetName, CommitId, Digest, Origin, Person, Tag};
 use crate::notes::{
-    CHANGES, Document, FRAGMENTS, MAX_OVERRIDE, Overrides, Preset, Rules, Section, Tracker, Writer,
+    BumpTable, CHANGES, Document, FRAGMENTS, MAX_OVERRIDE, Overrides, Preset, Rules, Section, Tracker, Writer,
 };
 use crate::port::{EntryKind, Files as _};
 
@@ -61,8 +61,14 @@ pub(super) fn rules(project: &Project, preset: Preset, target: CommitId) -> Resu
         order: settings.sections.iter().map(section).chain(preset.sections()).collect(),
         ignore: settings.ignore.clone(),
         skip: settings.skip.clone(),
+        bump: table(settings),
         overrides: overrides(project, target)?,
     })
+}
+
+/// Which number of the version each type moves.
+pub(super) fn table(settings: &config::Notes) -> BumpTable {
+    BumpTable { any: settings.bump.clone(), initial: settings.initial_bump.clone() }
 }
 
 fn overrides(project: &Project, target: CommitId) -> Result<Overrides, CliError> {

@@ -76,11 +76,18 @@ fn clause_1_prefix() {
     assert_eq!(plain("feat:   x"), Some(pair("feat", "x")));
 }
 
-/// 2 and 3. `feat` adds a feature, `fix` mends a bug: they are types like the others here, and sections of the notes.
+/// 2. `feat` is for a new feature. What that means is told where notes are made; here it is a type.
 #[test]
-fn clauses_2_and_3_feat_and_fix() {
+fn clause_2_feat() {
     assert_eq!(plain("feat: x"), Some(pair("feat", "x")));
+    assert_eq!(plain("feat(api)!: x"), Some(pair("feat", "x")));
+}
+
+/// 3. `fix` is for a bug fix.
+#[test]
+fn clause_3_fix() {
     assert_eq!(plain("fix: x"), Some(pair("fix", "x")));
+    assert_eq!(plain("fix(api): x"), Some(pair("fix", "x")));
 }
 
 /// 4. A scope in parentheses.

@@ -1,6 +1,7 @@
 //! The next version: the table, labels, lines, what is taken, and nothing to release.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::support::command::{Run, kyklos};
 use crate::support::repository::Repository;
@@ -194,4 +195,78 @@ fn a_line_below_a_newer_one() {
     repository.commit("fix!: old");
     let taken = run(&repository, "").expect(5);
     assert!(taken.stderr().contains("2.0.0 is taken by the tag v2.0.0"), "{}", taken.show());
+}
+
+#[test]
+fn the_data_of_a_release_names_the_commits_that_moved_its_version() {
+    let repository = Repository::new();
+    repository.commit("feat: begin");
+    repository.tag("v0.1.0");
+    let reasons = |repository: &Repository, tag: &str, more: &str| {
+        repository.tag(tag);
+        let line = format!("notes generate --tag {tag} --format json {more}");
+        let answer = kyklos(repository.path()).args(&line).run().expect(0).json();
+        let bump = &answer["data"]["releases"][0]["bump"];
+        (bump["level"].as_str().unwrap().to_owned(), bump["reasons"].clone())
+    };
+    let fix = repository.commit("fix: one");
+    let hidden = repository.commit("chore(deps): a dependency");
+    repository.commit("docs: words");
+    assert_eq!(reasons(&repository, "v0.1.1", ""), ("patch".to_owned(), json!([hidden, fix])));
+    // What breaks moves the middle number before 1.0.0, as a feature does.
+    let feature = repository.commit("feat: two");
+    let breaks = repository.commit("refactor!: three");
+    repository.commit("fix: four");
+    assert_eq!(reasons(&repository, "v0.2.0", ""), ("minor".to_owned(), json!([breaks, feature])));
+    // A person decided: in a footer, or by the tag alone.
+    let asked = repository.commit("chore: release\n\nRelease-As: 1.0.0");
+    repository.commit("fix: five");
+    assert_eq!(reasons(&repository, "v1.0.0", ""), ("major".to_owned(), json!([asked])));
+    repository.commit("fix: six");
+    assert_eq!(reasons(&repository, "v2.0.0", ""), ("major".to_owned(), json!([])));
+    // No number moves within a chain of prereleases.
+    repository.commit("feat: seven");
+    repository.tag("v2.1.0-rc.1");
+    let eight = repository.commit("fix: eight");
+    assert_eq!(reasons(&repository, "v2.1.0-rc.2", ""), ("prerelease".to_owned(), json!([eight])));
+    // What data says is said again of it.
+    let answer = kyklos(repository.path()).args("notes generate --all --format json").run().expect(0);
+    repository.write("data.json", answer.stdout());
+    let again = kyklos(repository.path())
+        .args("notes generate --from-context data.json --format json")
+        .run()
+        .expect(0)
+        .json();
+    assert_eq!(again["data"]["releases"], answer.json()["data"]["releases"]);
+}
+
+#[test]
+fn the_explanation_says_what_each_commit_says() {
+    let repository = Repository::new();
+    repository.commit("feat: begin");
+    repository.tag("v0.1.0");
+    repository.commit("fix(api, web)!: stricter");
+    repository.commit("feat: more\n\nBREAKING CHANGE: less of the old");
+    repository.commit("fix: small");
+    assert_snapshot!(run(&repository, "--explain").show(), @r"
+    exit 0
+    --- stdout
+    0.2.0
+    minor after v0.1.0: before 1.0.0 what breaks moves the middle number
+      8a1b067 feat!: more
+      c576de6 fix(api, web)!: stricter
+    --- stderr
+    ");
+    repository.commit("chore: go\n\nRelease-As: 1.0.0");
+    assert_snapshot!(run(&repository, "--explain").show(), @r"
+    exit 0
+    --- stdout
+    1.0.0
+    major after v0.1.0
+      85ab538 chore: go (Release-As: 1.0.0)
+    --- stderr
+    ");
+    let answer = run(&repository, "--format json").expect(0).json();
+    assert_eq!(answer["data"]["from"], "0.1.0");
+    assert_eq!(answer["data"]["because"][0]["release_as"], "1.0.0");
 }

@@ -108,7 +108,7 @@ fn the_data_of_a_release() {
     repository.tag("v1.0.0-rc.1");
     repository.tag("v1.0.0");
     repository.write("a", "1");
-    repository.commit("feat: two");
+    let two = repository.commit("feat: two");
     let gone = repository.commit("fix: three");
     let back = repository.commit(&format!("Revert \"fix: three\"\n\nThis reverts commit {gone}."));
     repository.commit("Words without a type");
@@ -116,7 +116,10 @@ fn the_data_of_a_release() {
     let answer = kyklos(repository.path()).args("notes generate --all --format json").run().expect(0).json();
     let releases = answer["data"]["releases"].as_array().unwrap();
     let (new, old) = (&releases[0], &releases[1]);
-    assert_eq!(new["bump"], serde_json::json!({ "from": "1.0.0", "to": "1.1.0", "level": "minor" }));
+    assert_eq!(
+        new["bump"],
+        serde_json::json!({ "from": "1.0.0", "to": "1.1.0", "level": "minor", "reasons": [two] })
+    );
     assert_eq!(new["compare_url"], "https://github.com/acme/app/compare/v1.0.0...v1.1.0");
     assert_eq!(new["cancelled"], serde_json::json!([back, gone]));
     assert_eq!(new["unconventional_count"], 1);

@@ -275,3 +275,87 @@ fn a_long_changelog_is_shortened_at_the_ends_of_lines() {
     assert_eq!(run("notes generate --unreleased --max-chars 10").code(), 2);
     assert_eq!(run("notes generate --all --max-chars 900").code(), 2);
 }
+
+#[test]
+fn a_change_of_other_lines_is_told_when_somebody_asks() {
+    let repository = Repository::new();
+    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
+    for name in ["a", "b", "c", "d"] {
+        repository.write(name, "one\ntwo\nthree\n");
+    }
+    repository.commit("feat: begin");
+    repository.tag("v1.0.0");
+    // The line of 1.0 is never merged back.
+    repository.write("a", "one\ntwo\nthree!\n");
+    let marked = repository.commit("fix: told by its trailer (#1)");
+    repository.write("b", "one\ntwo\nthree!\n");
+    let same = repository.commit("fix: told by author and time (#2)");
+    repository.write("c", "one\ntwo\nthree!\n");
+    repository.commit("fix: told by its patch (#3)");
+    repository.write("d", "one\ntwo\nthree!\n");
+    repository.commit("fix: another change of one name");
+    repository.branch("release/v1.0", "v1.0.0");
+    repository.git(&["cherry-pick", "-x", &marked]);
+    repository.git(&[
+        "commit",
+        "--quiet",
+        "--amend",
+        "--message",
+        &format!("fix: in other words\n\n(cherry picked from commit {marked})"),
+    ]);
+    repository.tag("v1.0.1");
+    repository.git(&["cherry-pick", &same]);
+    repository.write("c", "one\ntwo\nthree!\n");
+    repository.commit("fix: told by its patch (#33)");
+    repository.write("d", "other\ntwo\nthree\n");
+    repository.commit("fix: another change of one name");
+    repository.tag("v1.0.2");
+    repository.switch("main");
+    repository.commit("feat: only here");
+    repository.tag("v1.1.0");
+    // A line of its own that picked one of them as well.
+    repository.branch("release/v0.9", "v1.0.0");
+    repository.git(&["cherry-pick", "-x", &marked]);
+    repository.tag("v0.9.1");
+    repository.switch("main");
+
+    let told = |more: &str| -> Vec<(String, Value, Value)> {
+        let release = &generate(&repository, &format!("--tag v1.1.0 {more}"))[0];
+        let entries = release["sections"].as_array().unwrap().iter();
+        let entries = entries.flat_map(|section| section["entries"].as_array().unwrap());
+        let told = |entry: &Value| {
+            (
+                entry["description"].as_str().unwrap().to_owned(),
+                entry["status"].clone(),
+                entry["also_in"].clone(),
+            )
+        };
+        entries.map(told).collect()
+    };
+    let one = |description: &str, tags: &[&str]| {
+        let status = if tags.is_empty() { "active" } else { "also_in" };
+        (description.to_owned(), Value::from(status), Value::from(tags.to_vec()))
+    };
+    let names = [
+        "only here",
+        "another change of one name",
+        "told by its patch",
+        "told by author and time",
+        "told by its trailer",
+    ];
+    assert_eq!(told(""), names.map(|name| one(name, &[])));
+    let lists: [&[&str]; 5] = [&[], &[], &["v1.0.2"], &["v1.0.2"], &["v0.9.1", "v1.0.1"]];
+    let expected: Vec<_> = names.iter().zip(lists).map(|(name, tags)| one(name, tags)).collect();
+    assert_eq!(told("--also-in"), expected);
+    // From the other side: what the main line brought in a release of its own.
+    let release = &generate(&repository, "--tag v1.0.2 --also-in")[0];
+    assert_eq!(release["sections"][0]["entries"][1]["also_in"], serde_json::json!(["v1.1.0"]));
+    let text =
+        kyklos(repository.path()).args("notes generate --tag v1.1.0 --also-in").run().expect(0).stdout();
+    assert!(
+        text.contains(
+            "- told by its trailer (also in v0.9.1, v1.0.1) ([#1](https://github.com/acme/app/pull/1))"
+        ),
+        "{text}"
+    );
+}

@@ -127,6 +127,8 @@ struct Counted {
 #[derive(Deserialize)]
 struct Moved {
     from: String,
+    #[serde(default)]
+    reasons: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -155,6 +157,8 @@ struct Line {
     authors: Vec<String>,
     reverts: Option<String>,
     shipped_in: Option<String>,
+    #[serde(default)]
+    also_in: Vec<String>,
     override_source: Option<String>,
     pr: Option<KnownPullRequest>,
     #[serde(default)]
@@ -226,6 +230,10 @@ impl Release {
                 .collect::<Result<_, _>>()?,
             date: day.map(|day| day.to_string()),
             commits: ids("commits", &self.commits)?,
+            deciding: match &self.bump {
+                Some(bump) => ids("bump.reasons", &bump.reasons)?,
+                None => Vec::new(),
+            },
             sections,
             breaking,
             hidden: self.hidden,
@@ -270,6 +278,11 @@ impl Line {
                 Some(target) => Status::Reverts { target, shipped },
                 None => Status::Active,
             },
+            also_in: self
+                .also_in
+                .iter()
+                .map(|tag| parsed("sections.entries.also_in", tag))
+                .collect::<Result<_, _>>()?,
             overridden: self.override_source.clone(),
             signature: self.signed(),
             pr: self

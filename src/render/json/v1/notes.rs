@@ -146,6 +146,9 @@ pub struct Moved {
     pub to: String,
     /// `major`, `minor`, `patch` or `prerelease`.
     pub level: String,
+    /// The commits that ask for it, newest first; within a chain of prereleases those that ask for most. Empty where a
+    /// person decided.
+    pub reasons: Vec<String>,
 }
 
 /// A commit that says again what another one says.
@@ -216,12 +219,15 @@ pub struct Line {
     pub references: Vec<Reference>,
     /// Who wrote it, then who helped.
     pub authors: Vec<String>,
-    /// `active`, or `reverts` when it takes back a commit of an earlier release.
+    /// `active`, `reverts` when it takes back a commit of an earlier release, or `also_in` when releases of other lines
+    /// brought the change as well.
     pub status: String,
     /// The commit of an earlier release that it takes back.
     pub reverts: Option<String>,
     /// The release that commit came with.
     pub shipped_in: Option<String>,
+    /// Releases of other lines that brought the same change, lowest version first; only with `--also-in`.
+    pub also_in: Vec<String>,
     /// The file of `.kyklos/changes` that says it in other words.
     pub override_source: Option<String>,
     /// The pull request that brought it; only where the forge was asked.
@@ -272,6 +278,11 @@ impl Line {
                 (Some(target.to_string()), shipped.as_ref().map(ToString::to_string))
             }
         };
+        let status = match (reverts.is_some(), entry.also_in.is_empty()) {
+            (true, _) => "reverts",
+            (false, false) => "also_in",
+            (false, true) => "active",
+        };
         Self {
             sha: entry.id.to_string(),
             kind: entry.kind.clone(),
@@ -281,9 +292,10 @@ impl Line {
             breaking_notes: entry.breaking.clone(),
             references: entry.references.iter().map(|reference| Reference::of(reference, origin)).collect(),
             authors: entry.authors.iter().map(|person| person.name.clone()).collect(),
-            status: if reverts.is_some() { "reverts" } else { "active" }.to_owned(),
+            status: status.to_owned(),
             reverts,
             shipped_in,
+            also_in: entry.also_in.iter().map(ToString::to_string).collect(),
             override_source: entry.overridden.clone(),
             pr: entry.pr.as_ref().map(|pull| PullRequest {
                 number: pull.number,
@@ -366,7 +378,8 @@ impl Moved {
         } else {
             "prerelease"
         };
-        Some(Self { from: from.to_string(), to: to.to_string(), level: level.to_owned() })
+        let reasons = notes.deciding.iter().map(ToString::to_string).collect();
+        Some(Self { from: from.to_string(), to: to.to_string(), level: level.to_owned(), reasons })
     }
 }
 
@@ -409,6 +422,8 @@ pub struct Next {
     pub version: String,
     /// The release it follows.
     pub previous: Option<String>,
+    /// The version of that release.
+    pub from: Option<String>,
     /// `major`, `minor` or `patch`.
     pub bump: String,
     /// The commits that decide.
@@ -424,6 +439,15 @@ pub struct Deciding {
     pub sha: String,
     /// What it says.
     pub subject: String,
+    /// The type; empty for a message without one.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The scopes.
+    pub scopes: Vec<String>,
+    /// Whether it breaks something.
+    pub breaking: bool,
+    /// The version its footer `Release-As` asks for, when that is why it decides.
+    pub release_as: Option<String>,
 }
 
 impl From<&notes::Next> for Next {
@@ -433,11 +457,19 @@ impl From<&notes::Next> for Next {
             Bump::Minor => "minor",
             Bump::Patch => "patch",
         };
-        let deciding =
-            |entry: &Entry| Deciding { sha: entry.id.to_string(), subject: entry.description.clone() };
+        let asked = next.told.then(|| next.version.to_string());
+        let deciding = |entry: &Entry| Deciding {
+            sha: entry.id.to_string(),
+            subject: entry.description.clone(),
+            kind: entry.kind.clone(),
+            scopes: entry.scopes.clone(),
+            breaking: !entry.breaking.is_empty(),
+            release_as: asked.clone(),
+        };
         Self {
             version: next.version.to_string(),
             previous: next.previous.as_ref().map(ToString::to_string),
+            from: next.from.as_ref().map(ToString::to_string),
             bump: bump.to_owned(),
             because: next.because.iter().map(deciding).collect(),
             under_way: next.under_way.as_ref().map(ToString::to_string),
