@@ -14,6 +14,7 @@ mod layout;
 mod look;
 mod look_far;
 mod notes_text;
+mod pages;
 mod readme;
 mod second_reader;
 mod support;

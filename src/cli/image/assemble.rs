@@ -1,7 +1,7 @@
 //! `image assemble`: static binaries to an image.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{CliError, Context, FORMATS, Opened, Reply, open, place};
@@ -31,10 +31,10 @@ const BINARY_LIMIT: u64 = 1 << 30;
                         20MB -o oci:registry:v1.2.3"
 )]
 pub(super) struct Args {
-    /// A binary and the platform it is for; all have the same file name, or --name gives it
+    /// A binary and the platform it is for; all get the same name in the image
     #[arg(long, value_name = "OS/ARCH=PATH", required = true)]
     binary: Vec<Binary>,
-    /// Name of the file in the image [default: file name of the first binary]
+    /// Name of the file in the image [default: file name of the first binary, without its platform]
     #[arg(long)]
     name: Option<String>,
     /// An image whose layers come below the binary, and whose config is inherited
@@ -157,8 +157,7 @@ fn contents(
 ) -> Result<(Vec<Contents>, Vec<Diagnostic>), CliError> {
     let (mut contents, mut findings) = (Vec::new(), Vec::new());
     for Binary { platform, path } in binaries {
-        let own = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = name.get_or_insert(own).clone();
+        let name = name.get_or_insert_with(|| program(&platform, &path)).clone();
         let bytes = context.read(&path, BINARY_LIMIT)?;
         if let Some(found) = elf_architecture(&bytes).filter(|found| *found != platform.architecture()) {
             let message = format!("{platform}: the binary is made for {found}");
@@ -168,6 +167,17 @@ fn contents(
         contents.push(Contents { platform, name, bytes });
     }
     Ok((contents, findings))
+}
+
+/// What a program is called in the image: its file name without the platform that builders put behind it.
+fn program(platform: &Platform, path: &Path) -> String {
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (os, architecture) = (platform.os(), platform.architecture());
+    ["-", "_"]
+        .into_iter()
+        .flat_map(|mark| [format!("{mark}{os}{mark}{architecture}"), format!("{mark}{architecture}")])
+        .find_map(|ending| file.strip_suffix(&ending).filter(|name| !name.is_empty()).map(str::to_owned))
+        .unwrap_or(file)
 }
 
 /// The base, as far as it is needed, and the store its layers are in.
@@ -204,4 +214,24 @@ fn check_sizes(assembled: &Assembled, limit: Option<ByteSize>) -> Result<(), Cli
 
 pub(super) fn pairs(pairs: Vec<Pair>) -> BTreeMap<String, String> {
     pairs.into_iter().map(|Pair(key, value)| (key, value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_called_without_its_platform() {
+        for (path, expected) in [
+            ("bin/app-amd64", "app"),
+            ("app_linux_amd64", "app"),
+            ("app-linux-amd64", "app"),
+            ("app-arm64", "app-arm64"),
+            ("my-amd64-app", "my-amd64-app"),
+            ("-amd64", "-amd64"),
+            ("app", "app"),
+        ] {
+            assert_eq!(program(&"linux/amd64".parse().unwrap(), Path::new(path)), expected, "{path}");
+        }
+    }
 }

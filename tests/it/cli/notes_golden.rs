@@ -1,4 +1,4 @@
-//! One history with everything in it, as each preset tells it; and the examples of `docs/notes.md`.
+//! One history with everything in it, as each preset tells it.
 
 use std::path::Path;
 
@@ -80,65 +80,4 @@ fn every_preset_tells_the_same_history() {
         assert_eq!(make(&again).stdout().replace(&name_of(&again), &name_of(&repository)), text, "{name}");
         golden(name, &text);
     }
-}
-
-/// The repository of `docs/notes.md`.
-fn documented() -> Repository {
-    let repository = Repository::new();
-    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
-    repository.commit("feat: scale by a schedule");
-    repository.tag("v0.1.0");
-    repository.commit("fix(api): count the last day (#7)");
-    repository.commit("feat!: replicas are required\n\nBREAKING CHANGE: set defaultReplicas");
-    repository.tag("v0.2.0");
-    repository
-        .write("CHANGELOG.md", "# Changelog\n\nWe write this with care.\n\n## 0.1.0\n\nThe first one!\n");
-    repository.write(".kyklos/notes/v0.2.0/overview.md", "This release makes schedules strict.\n");
-    repository.write(".kyklos/changes/7.md", "Schedules count their last day\n");
-    repository.write(
-        "entry.hbs",
-        "* {{upper_first description}} {{#if pr}}{{pr_link pr}}{{else}}{{code (short_sha sha)}}{{/if}}\n",
-    );
-    repository
-}
-
-/// Every session of `docs/notes.md` is a real one. A block of `console` holds commands and what they print.
-#[test]
-fn the_examples_of_the_page_are_what_the_program_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/notes.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let repository = documented();
-    let mut told = String::new();
-    let mut sessions = 0;
-    let mut rest = page.as_str();
-    while let Some((before, after)) = rest.split_once("```console\n") {
-        let (session, behind) = after.split_once("```\n").unwrap();
-        told.push_str(&format!("{before}```console\n"));
-        for command in session.lines().filter_map(|line| line.strip_prefix("$ ")) {
-            told.push_str(&format!("$ {command}\n"));
-            let output = match command.strip_prefix("kyklos-release ") {
-                Some(arguments) => {
-                    let run = kyklos(repository.path()).args(arguments).run().expect(0);
-                    run.stderr() + &run.stdout()
-                }
-                None => {
-                    std::fs::read_to_string(repository.path().join(command.strip_prefix("cat ").unwrap()))
-                        .unwrap()
-                }
-            };
-            told.push_str(&output);
-        }
-        told.push_str("```\n");
-        sessions += 1;
-        rest = behind;
-    }
-    told.push_str(rest);
-    assert!(sessions >= 4, "{sessions}");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &told).unwrap();
-    }
-    assert!(
-        told == page || std::env::var_os("UPDATE_DOCS").is_some(),
-        "run UPDATE_DOCS=1 cargo test --test it golden"
-    );
 }

@@ -6,6 +6,7 @@ pub(crate) mod elf;
 pub(crate) mod graphql;
 pub(crate) mod image;
 pub(crate) mod notes;
+pub(crate) mod page;
 pub(crate) mod registry;
 pub(crate) mod repository;
 pub(crate) mod sample;
