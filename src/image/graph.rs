@@ -143,7 +143,8 @@ impl Graph {
     }
 }
 
-/// Reads everything below a manifest from its store, step by step, the manifests of a step side by side.
+/// Reads everything below a manifest from its store in rounds: the manifests of a round are read side by side, and while
+/// that happens the store is asked what is attached to those whose digests are known.
 pub async fn gather(
     source: &dyn Registry,
     root: Manifest,
@@ -160,50 +161,63 @@ pub async fn gather(
             heights: BTreeMap::new(),
         },
         blobs: BTreeMap::new(),
+        asked: BTreeSet::new(),
         bytes: 0,
         limits,
     };
-    let mut subjects = vec![root.digest];
+    let mut subjects = BTreeSet::from([root.digest]);
     let mut level = walk.take(root, None)?;
     let mut depth = 0;
     loop {
-        while !level.is_empty() {
+        subjects.extend(level.iter().filter(|wanted| wanted.may_be_subject()).map(|one| one.entry.digest));
+        let asked: Vec<Digest> = match attachments {
+            Attachments::Left => Vec::new(),
+            Attachments::Taken => subjects.iter().filter(|one| walk.asked.insert(**one)).copied().collect(),
+        };
+        subjects.clear();
+        if level.is_empty() && asked.is_empty() {
+            break;
+        }
+        if !level.is_empty() {
             depth += 1;
             if depth > limits.depth {
                 return Err(ImageError::TooMuch { what: "levels of manifests", limit: limits.depth as u64 });
             }
-            let found = read(source, &level, jobs).await?;
-            let mut next = Vec::new();
-            for (wanted, found) in level.into_iter().zip(found) {
-                let Wanted { entry, subject } = wanted;
-                match found {
-                    Some(manifest) => {
-                        if !entry.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE) {
-                            subjects.push(manifest.digest);
-                        }
-                        next.extend(walk.take(manifest, subject)?);
+        }
+        let listing = side_by_side(jobs, asked.iter().map(|subject| source.referrers(subject, None)));
+        let (found, listed) = tokio::join!(read(source, &level, jobs), listing);
+        let (found, listed) = (found?, listed?);
+        let mut next = Vec::new();
+        for (wanted, found) in level.into_iter().zip(found) {
+            let Wanted { entry, subject } = wanted;
+            match found {
+                Some(manifest) => {
+                    if !is_attestation(&entry) {
+                        subjects.insert(manifest.digest);
                     }
-                    None => walk.blob(&entry)?,
+                    next.extend(walk.take(manifest, subject)?);
                 }
+                None => walk.blob(&entry)?,
             }
-            level = next;
         }
-        if attachments == Attachments::Left || subjects.is_empty() {
-            break;
-        }
-        let asked = std::mem::take(&mut subjects);
-        let listed = side_by_side(jobs, asked.iter().map(|subject| source.referrers(subject, None))).await?;
         for (subject, listed) in asked.into_iter().zip(listed) {
-            level.extend(listed.into_iter().map(|entry| Wanted { entry, subject: Some(subject) }));
+            next.extend(listed.into_iter().map(|entry| Wanted { entry, subject: Some(subject) }));
         }
-        level.retain(|wanted| !walk.graph.nodes.contains_key(&wanted.entry.digest));
-        level.sort_by_key(|wanted| wanted.entry.digest);
-        level.dedup_by_key(|wanted| wanted.entry.digest);
-        walk.room(level.len())?;
+        next.retain(|wanted| !walk.graph.nodes.contains_key(&wanted.entry.digest));
+        // What an index names and a list of referrers too is taken for what the index says.
+        next.sort_by_key(|wanted| (wanted.entry.digest, wanted.subject));
+        next.dedup_by_key(|wanted| wanted.entry.digest);
+        walk.room(next.len())?;
+        level = next;
     }
     walk.measure()?;
     walk.graph.blobs.retain(|blob| !walk.graph.nodes.contains_key(&blob.digest));
     Ok(walk.graph)
+}
+
+/// Attestations that stand in an index beside their platform say nothing that others sign.
+fn is_attestation(entry: &Descriptor) -> bool {
+    entry.annotations.contains_key(annotation::DOCKER_REFERENCE_TYPE)
 }
 
 /// A manifest that is to be read.
@@ -212,10 +226,19 @@ struct Wanted {
     subject: Option<Digest>,
 }
 
+impl Wanted {
+    /// Whether it can be asked what is attached to it before it is read.
+    fn may_be_subject(&self) -> bool {
+        is_document(&self.entry.media_type) && !is_attestation(&self.entry)
+    }
+}
+
 struct Walk {
     graph: Graph,
     /// Sizes of the blobs seen.
     blobs: BTreeMap<Digest, u64>,
+    /// What the store was asked for the referrers of.
+    asked: BTreeSet<Digest>,
     bytes: u64,
     limits: GraphLimits,
 }

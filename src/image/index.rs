@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use super::error::ImageError;
 use super::graph::{Attachments, GraphLimits};
 use super::inspect::small_blob;
-use super::point::{ReadBack, point, read_meant};
+use super::point::{point, read_meant};
 use super::tags::{Looked, Meant, TagState, Wanted, plan_moves};
 use super::together::side_by_side;
-use super::transfer::{Arrived, LOOK_AGAIN_AFTER, Mode, Place, Transfer, Transferred, transfer};
+use super::transfer::{Arrived, Mode, Place, Transfer, Transferred, transfer};
 use crate::format::oci::{
     CONFIG_LIMIT, Descriptor, Document, ImageConfig, MANIFEST_LIMIT, OciError, PlatformFields, media_type,
 };
@@ -160,7 +160,7 @@ pub struct Creation<'a> {
 pub async fn create(creation: &Creation<'_>) -> Result<Transferred, ImageError> {
     let Creation { parts, composed, registry, wanted, .. } = creation;
     let index = &composed.index;
-    let moves = plan_moves(*registry, &index.digest, wanted, &Looked::new()).await?;
+    let mut moves = plan_moves(*registry, &index.digest, wanted, &Looked::new()).await?;
     let whole = !moves.is_empty() && moves.iter().all(|one| one.state == TagState::Unchanged);
     let mut arrived = Arrived::new(creation.name, Mode::Required);
     let mut remarks = Vec::new();
@@ -176,7 +176,6 @@ pub async fn create(creation: &Creation<'_>) -> Result<Transferred, ImageError> 
             wanted: Wanted::default(),
             attachments: creation.attachments,
             jobs: creation.jobs,
-            look_again_after: LOOK_AGAIN_AFTER,
             limits: GraphLimits::default(),
             progress: creation.progress,
         };
@@ -194,7 +193,11 @@ pub async fn create(creation: &Creation<'_>) -> Result<Transferred, ImageError> 
         let put = registry.put_manifest(&index.media_type, &index.bytes, &[]).await?;
         arrived.manifests.push(put.digest);
     }
-    point(*registry, index, &moves, ReadBack::Answer).await?;
+    if !arrived.uploaded.is_empty() {
+        // Time has passed since the first look.
+        moves = plan_moves(*registry, &index.digest, wanted, &Looked::new()).await?;
+    }
+    point(*registry, index, &moves, arrived.read_back()).await?;
     if moves.iter().any(|one| one.state.is_written()) {
         arrived.manifests.push(index.digest);
     }

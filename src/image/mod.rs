@@ -47,5 +47,5 @@ pub use programs::{Program, programs};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
 pub use scan::{LayerFacts, scan};
 pub use tags::{Facts, Looked, Meant, Move, TagPolicy, TagState, Wanted, decide, look_up, plan_moves};
-pub use transfer::{Arrived, LOOK_AGAIN_AFTER, Mode, Place, Transfer, Transferred, transfer};
+pub use transfer::{Arrived, Mode, Place, Transfer, Transferred, transfer};
 pub use unpack::{LayerError, LayerLimits};

@@ -148,10 +148,15 @@ pub async fn plan_moves(
     wanted: &Wanted<'_>,
     looked: &Looked,
 ) -> Result<Vec<Move>, ImageError> {
-    let settled = |tag: &String| looked.get(tag) == Some(&Some(*digest));
-    let left: Vec<String> = wanted.tags.iter().filter(|tag| !settled(tag)).cloned().collect();
+    let left = unsettled(wanted, digest, looked);
     let facts = look_up(registry, &Wanted { tags: &left, ..*wanted }, looked).await?;
     decide(registry, digest, wanted, facts).await
+}
+
+/// The tags that are not known to point to a digest already.
+pub(super) fn unsettled(wanted: &Wanted<'_>, digest: &Digest, looked: &Looked) -> Vec<String> {
+    let settled = |tag: &String| looked.get(tag) == Some(&Some(*digest));
+    wanted.tags.iter().filter(|tag| !settled(tag)).cloned().collect()
 }
 
 /// Asks a registry for what decides. Which image it is about need not be known yet.

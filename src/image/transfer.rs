@@ -3,17 +3,22 @@
 //! Order is everything. Blobs side by side, then the manifests that name them by digest, then what is attached; tags
 //! last, and only when every place that must have the image has all of it. So a run that ends anywhere leaves nothing
 //! half under a tag, and the next run finds what is there and sends the rest.
+//!
+//! A tag that never moves is looked at before anything is sent. When a blob had to be sent, time has passed: it is looked
+//! at once more beside the last thing that is stored below it, and read back before any other tag moves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ImageError;
 use super::graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
 use super::point::{ReadBack, point, read_meant};
-use super::tags::{Looked, Meant, Move, TagPolicy, TagState, Wanted, plan_moves};
+use super::tags::{
+    Facts, Looked, Meant, Move, TagPolicy, TagState, Wanted, decide, look_up, plan_moves, unsettled,
+};
 use super::together::side_by_side;
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT};
 use crate::model::{Digest, Platform};
-use crate::port::{Content, Manifest, Progress, Registry, RegistryError, Stored};
+use crate::port::{Content, Manifest, Progress, Put, Registry, RegistryError, Stored, Unlisted};
 
 /// Whether the image must be at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,16 +59,11 @@ pub struct Transfer<'a> {
     pub attachments: Attachments,
     /// Most things that are done side by side at one place.
     pub jobs: usize,
-    /// Tags that never move are looked at again when more bytes than this were sent since the first look.
-    pub look_again_after: u64,
     /// How far the image is followed.
     pub limits: GraphLimits,
     /// Listens.
     pub progress: &'a dyn Progress,
 }
-
-/// Bytes that are sent so fast that nobody else has set a tag meanwhile.
-pub const LOOK_AGAIN_AFTER: u64 = 1 << 20;
 
 /// What a transfer came to.
 #[derive(Debug)]
@@ -99,8 +99,9 @@ pub struct Arrived {
     pub attached: Vec<Digest>,
     /// Why the image is not there although that was tried.
     pub failure: Option<ImageError>,
-    sent: u64,
     looked: Looked,
+    /// What decides about the tags, where that was asked while the last of the image was stored.
+    facts: Option<Facts>,
 }
 
 /// Transfers an image. An error means that no tag was moved, unless it is one of moving tags.
@@ -136,19 +137,20 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
     )
     .await?;
     let idle = complete.iter().zip(&arrived).all(|(complete, one)| *complete || one.failure.is_some());
-    let mut remarks = Vec::new();
+    let mut graph = None;
     if idle && transfer.source.repository().is_some() {
         // What is below the image is known to be there, and looking at the source again would say nothing new.
         for one in &mut arrived {
             one.skipped.push(digest);
         }
     } else {
-        let graph =
+        let gathered =
             gather(transfer.source, root.clone(), transfer.attachments, transfer.jobs, transfer.limits)
                 .await?;
+        let graph = graph.insert(gathered);
         let sending =
             transfer.places.iter().zip(&mut arrived).zip(complete).map(|((place, one), complete)| {
-                let graph = &graph;
+                let graph = &*graph;
                 async move {
                     if complete {
                         one.skipped.extend(graph.blobs.iter().map(|blob| blob.digest));
@@ -164,9 +166,9 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
                 }
             });
         side_by_side(transfer.places.len(), sending).await?;
-        remarks = graph.remarks;
     }
-    set_tags(transfer, &root, &mut arrived).await?;
+    set_tags(transfer, &root, graph.as_ref(), &mut arrived).await?;
+    let remarks = graph.map(|graph| graph.remarks).unwrap_or_default();
     Ok(Transferred { digest, media_type: root.media_type, places: arrived, remarks })
 }
 
@@ -182,6 +184,37 @@ async fn look(
 }
 
 impl Arrived {
+    /// What is still known of tags: with blobs that were sent, only that a tag points to the image already.
+    fn still_good(&self, digest: &Digest) -> Looked {
+        let mut looked = self.looked.clone();
+        looked.retain(|_, found| self.uploaded.is_empty() || *found == Some(*digest));
+        looked
+    }
+
+    /// Whether tags that never move are read again.
+    pub(super) fn read_back(&self) -> ReadBack {
+        if self.uploaded.is_empty() { ReadBack::Answer } else { ReadBack::Again }
+    }
+
+    /// Takes in what came of a step; answers what its store does not list.
+    fn took(&mut self, step: Vec<Sent>) -> Vec<Unlisted> {
+        let mut unlisted = Vec::new();
+        for Sent { put, again } in step {
+            self.manifests.push(put.digest);
+            self.sent_again(&again);
+            unlisted.extend(put.unlisted);
+        }
+        unlisted
+    }
+
+    fn sent_again(&mut self, again: &[Digest]) {
+        self.skipped.retain(|digest| !again.contains(digest));
+        self.mounted.retain(|digest| !again.contains(digest));
+        let new = again.iter().filter(|digest| !self.uploaded.contains(digest)).copied();
+        let new: Vec<Digest> = new.collect();
+        self.uploaded.extend(new);
+    }
+
     pub(super) fn new(name: &str, mode: Mode) -> Self {
         Self {
             name: name.to_owned(),
@@ -193,8 +226,8 @@ impl Arrived {
             manifests: Vec::new(),
             attached: Vec::new(),
             failure: None,
-            sent: 0,
             looked: Looked::new(),
+            facts: None,
         }
     }
 
@@ -330,85 +363,144 @@ async fn send_content(
         match stored {
             Stored::Already => one.skipped.push(blob.digest),
             Stored::Mounted => one.mounted.push(blob.digest),
-            Stored::Uploaded => {
-                one.sent = one.sent.saturating_add(blob.size);
-                one.uploaded.push(blob.digest);
-            }
+            Stored::Uploaded => one.uploaded.push(blob.digest),
         }
     }
     let mut unlisted = Vec::new();
-    for step in graph.below() {
-        unlisted.extend(put_step(transfer, graph, registry, &step, one).await?);
-    }
-    let attached = graph.attached();
+    let (below, attached) = (graph.below(), graph.attached());
     let alone = transfer.places.len() == 1 && attached.is_empty() && !transfer.wanted.tags.is_empty();
-    if !alone {
+    let (last, earlier) = match below.split_last() {
+        Some((last, earlier)) if alone => (last.as_slice(), earlier),
+        _ => (&[][..], below.as_slice()),
+    };
+    for step in earlier {
+        unlisted.extend(one.took(put_step(transfer, graph, registry, step).await?));
+    }
+    if alone {
+        let (put, facts) = tokio::join!(
+            put_step(transfer, graph, registry, last),
+            look_once_more(transfer, &graph.root, place, one)
+        );
+        unlisted.extend(one.took(put?));
+        one.facts = facts?;
+        if unlisted.is_empty() {
+            return Ok(());
+        }
+    } else {
         let root = graph.root();
         let put = registry.put_manifest(&root.media_type, &root.bytes, &[]).await?;
         one.manifests.push(root.digest);
         unlisted.extend(put.unlisted);
     }
     for step in &attached {
-        unlisted.extend(put_step(transfer, graph, registry, step, one).await?);
+        unlisted.extend(one.took(put_step(transfer, graph, registry, step).await?));
         one.attached.extend(step.iter().map(|node| node.manifest.digest));
     }
-    if !unlisted.is_empty() {
-        registry.list_referrers(&unlisted).await?;
-    }
-    let proven: BTreeSet<Digest> = unlisted.iter().map(|one| one.subject).collect();
-    prove(transfer, graph, place, &proven).await
+    let (listed, facts) = tokio::join!(
+        list(transfer, graph, place, unlisted),
+        look_once_more(transfer, &graph.root, place, one)
+    );
+    listed?;
+    one.facts = facts?;
+    Ok(())
 }
 
-/// Stores the manifests of one step; answers those whose store does not list them.
+/// What decides about the tags, asked while the last of an image is stored. A look that was made before blobs were sent
+/// counts no more. With several places it is asked later, when all of them have the image.
+async fn look_once_more(
+    transfer: &Transfer<'_>,
+    digest: &Digest,
+    place: &Place<'_>,
+    one: &Arrived,
+) -> Result<Option<Facts>, ImageError> {
+    if transfer.places.len() > 1 {
+        return Ok(None);
+    }
+    let looked = one.still_good(digest);
+    let left = unsettled(&transfer.wanted, digest, &looked);
+    look_up(place.registry, &Wanted { tags: &left, ..transfer.wanted }, &looked).await.map(Some)
+}
+
+/// What came of storing one manifest.
+struct Sent {
+    put: Put,
+    /// Blobs the host said to have and did not.
+    again: Vec<Digest>,
+}
+
+/// Stores the manifests of one step.
 async fn put_step(
     transfer: &Transfer<'_>,
     graph: &Graph,
     registry: &dyn Registry,
     step: &[&Node],
-    one: &mut Arrived,
-) -> Result<Vec<crate::port::Unlisted>, ImageError> {
+) -> Result<Vec<Sent>, ImageError> {
     if transfer.progress.stop_requested() {
         return Err(ImageError::Stopped);
     }
     let putting = step.iter().map(|node| async {
         let Manifest { media_type, bytes, .. } = &node.manifest;
-        let put = match registry.put_manifest(media_type, bytes, &[]).await {
-            // The host said to have them and does not: once more, without asking.
+        match registry.put_manifest(media_type, bytes, &[]).await {
             Err(RegistryError::NamedNotStored { missing, .. }) => {
-                for blob in graph.blobs.iter().filter(|blob| missing.contains(&blob.digest)) {
-                    registry.put_blob(&Content::stored(transfer.source, blob), None).await?;
-                }
-                registry.put_manifest(media_type, bytes, &[]).await
+                let again = send_again(transfer, graph, registry, &missing).await?;
+                let put = registry.put_manifest(media_type, bytes, &[]).await?;
+                Ok(Sent { put, again })
             }
-            put => put,
-        };
-        Ok::<_, ImageError>(put?)
+            put => Ok(Sent { put: put?, again: Vec::new() }),
+        }
     });
-    let put = side_by_side(transfer.jobs, putting).await?;
-    one.manifests.extend(put.iter().map(|put| put.digest));
-    Ok(put.into_iter().filter_map(|put| put.unlisted).collect())
+    side_by_side(transfer.jobs, putting).await
 }
 
-/// Asks a place for what is attached: everything that was brought must be listed. Lists that were just written and read
-/// back are not asked for again.
-async fn prove(
+/// Sends blobs that the host said to have and did not, this time without asking.
+async fn send_again(
+    transfer: &Transfer<'_>,
+    graph: &Graph,
+    registry: &dyn Registry,
+    missing: &[Digest],
+) -> Result<Vec<Digest>, ImageError> {
+    let blobs = graph.blobs.iter().filter(|blob| missing.contains(&blob.digest));
+    let sending = blobs.map(|blob| async move {
+        registry.put_blob(&Content::stored(transfer.source, blob), None).await?;
+        Ok(blob.digest)
+    });
+    side_by_side(transfer.jobs, sending).await
+}
+
+/// Lists what a place does not list itself, the lists of all subjects side by side, and asks the place for what is
+/// attached elsewhere: everything that was brought must be listed. Lists that were just written were read back.
+async fn list(
     transfer: &Transfer<'_>,
     graph: &Graph,
     place: &Place<'_>,
-    proven: &BTreeSet<Digest>,
+    unlisted: Vec<Unlisted>,
 ) -> Result<(), ImageError> {
+    let mut lists: BTreeMap<Digest, Vec<Unlisted>> = BTreeMap::new();
+    for one in unlisted {
+        lists.entry(one.subject).or_default().push(one);
+    }
     let subjects = graph.subjects();
-    let asking = subjects.iter().filter(|(subject, _)| !proven.contains(*subject));
-    let asking = asking.map(|(subject, expected)| async move {
-        let listed: BTreeSet<Digest> =
-            place.registry.referrers(subject, None).await?.into_iter().map(|entry| entry.digest).collect();
-        let missing: Vec<Digest> = expected.difference(&listed).copied().collect();
+    let asked = subjects.keys().filter(|subject| !lists.contains_key(*subject));
+    let all: Vec<Digest> = lists.keys().chain(asked).copied().collect();
+    let working = all.iter().map(|subject| async {
+        if let Some(unlisted) = lists.get(subject) {
+            return Ok(place.registry.list_referrers(unlisted).await?);
+        }
+        let listed = place.registry.referrers(subject, None).await?;
+        let listed: BTreeSet<Digest> = listed.into_iter().map(|entry| entry.digest).collect();
+        let missing: Vec<Digest> = subjects
+            .get(subject)
+            .into_iter()
+            .flatten()
+            .filter(|one| !listed.contains(one))
+            .copied()
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
         Err(ImageError::Unlisted { place: place.name.clone(), subject: *subject, missing })
     });
-    side_by_side(transfer.jobs, asking).await.map(drop)
+    side_by_side(transfer.jobs, working).await.map(drop)
 }
 
 /// Sets the tags at every place that has the image. What each of them comes to is known everywhere before the first is
@@ -416,16 +508,18 @@ async fn prove(
 async fn set_tags(
     transfer: &Transfer<'_>,
     root: &Manifest,
+    graph: Option<&Graph>,
     arrived: &mut [Arrived],
 ) -> Result<(), ImageError> {
     let planning = transfer.places.iter().zip(arrived.iter_mut()).map(|(place, one)| async move {
         if one.failure.is_some() {
             return Ok(());
         }
-        let late = one.sent > transfer.look_again_after;
-        let mut looked = one.looked.clone();
-        looked.retain(|_, found| !late || *found == Some(root.digest));
-        let planned = plan_moves(place.registry, &root.digest, &transfer.wanted, &looked).await;
+        let (registry, wanted) = (place.registry, &transfer.wanted);
+        let planned = match one.facts.take() {
+            Some(facts) => decide(registry, &root.digest, wanted, facts).await,
+            None => plan_moves(registry, &root.digest, wanted, &one.still_good(&root.digest)).await,
+        };
         match planned {
             Ok(moves) => {
                 one.moves = moves;
@@ -449,9 +543,7 @@ async fn set_tags(
             }
             let moves: Vec<Move> =
                 one.moves.iter().filter(|change| together || change.policy == policy).cloned().collect();
-            let late = one.sent > transfer.look_again_after;
-            let read_back = if late { ReadBack::Again } else { ReadBack::Answer };
-            match point(place.registry, root, &moves, read_back).await {
+            match point_whole(transfer, root, graph, place, &moves, one).await {
                 Ok(()) => {
                     let written = moves.iter().any(|change| change.state.is_written());
                     if written && !one.manifests.contains(&root.digest) {
@@ -465,6 +557,27 @@ async fn set_tags(
         side_by_side(transfer.places.len(), pointing).await?;
     }
     Ok(())
+}
+
+/// Points tags to the image. An image of one manifest is stored with its first tag, so here too the host may find that
+/// it has not what it said to have.
+async fn point_whole(
+    transfer: &Transfer<'_>,
+    root: &Manifest,
+    graph: Option<&Graph>,
+    place: &Place<'_>,
+    moves: &[Move],
+    one: &mut Arrived,
+) -> Result<(), ImageError> {
+    let read_back = one.read_back();
+    match (point(place.registry, root, moves, read_back).await, graph) {
+        (Err(ImageError::Registry(RegistryError::NamedNotStored { missing, .. })), Some(graph)) => {
+            let again = send_again(transfer, graph, place.registry, &missing).await?;
+            one.sent_again(&again);
+            point(place.registry, root, moves, ReadBack::Again).await
+        }
+        (pointed, _) => pointed,
+    }
 }
 
 impl Arrived {

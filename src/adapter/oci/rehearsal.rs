@@ -2,10 +2,12 @@
 //!
 //! Reads go through, because the plan depends on what is there; writes are kept here and seen by later reads. Every call
 //! is noted as the request it comes to: `METHOD /v2/<name>/…` for a registry on the network, `METHOD <store>/…` for a
-//! store on disk, whose reads are no requests and are not noted. A test compares the notes with what a run then sends.
+//! store on disk, whose reads are no requests and are not noted. Requests that do not wait for one another are one step:
+//! a step is one more than the last one that was over when its requests began. A test compares the steps with what a run
+//! then sends.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
 
@@ -15,29 +17,60 @@ use crate::format::oci::{Descriptor, Document};
 use crate::model::{Digest, Repository};
 use crate::port::{Abilities, BlobReader, Content, Manifest, Put, Registry, RegistryError, Stored, Unlisted};
 
-/// Collects the requests of several stores in the order in which they would be sent.
+/// Collects the requests of several stores.
 #[derive(Clone, Default)]
 pub struct Rehearsal {
-    notes: Rc<RefCell<Vec<String>>>,
+    notes: Rc<Notes>,
+}
+
+#[derive(Default)]
+struct Notes {
+    /// Steps and requests, in the order in which they were noted.
+    requests: RefCell<Vec<(usize, String)>>,
+    /// The last step of the source that is over: everything waits for what is read there.
+    read: Cell<usize>,
+    /// The step that what is read next waits for.
+    after: Cell<Option<usize>>,
+    /// Whether a host is being asked if it lists referrers.
+    asking: Cell<bool>,
 }
 
 impl Rehearsal {
-    /// A store that is read and not written. `name` stands for one on disk.
-    pub fn of(&self, inner: Box<dyn Registry>, name: &str) -> Rehearsed {
-        Rehearsed { rehearsal: self.clone(), inner, name: name.to_owned(), written: RefCell::default() }
+    /// The store an image comes from. `name` stands for one on disk.
+    pub fn source(&self, inner: Box<dyn Registry>, name: &str) -> Rehearsed {
+        Rehearsed { is_source: true, ..self.destination(inner, name) }
     }
 
-    /// The requests so far.
-    pub fn requests(&self) -> Vec<String> {
-        self.notes.borrow().clone()
+    /// A store an image goes to, which is read and not written.
+    pub fn destination(&self, inner: Box<dyn Registry>, name: &str) -> Rehearsed {
+        Rehearsed {
+            notes: Rc::clone(&self.notes),
+            inner,
+            name: name.to_owned(),
+            is_source: false,
+            done: Cell::new(0),
+            written: RefCell::default(),
+        }
+    }
+
+    /// The requests so far, step by step; those of a step do not wait for one another.
+    pub fn steps(&self) -> Vec<Vec<String>> {
+        let mut steps: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for (step, request) in self.notes.requests.borrow().iter() {
+            steps.entry(*step).or_default().push(request.clone());
+        }
+        steps.into_values().collect()
     }
 }
 
 /// A store that is read and not written.
 pub struct Rehearsed {
-    rehearsal: Rehearsal,
+    notes: Rc<Notes>,
     inner: Box<dyn Registry>,
     name: String,
+    is_source: bool,
+    /// The last step of this store that is over.
+    done: Cell<usize>,
     written: RefCell<Written>,
 }
 
@@ -49,22 +82,42 @@ struct Written {
 }
 
 impl Rehearsed {
-    fn note(&self, request: String) {
-        self.rehearsal.notes.borrow_mut().push(request);
+    /// The step of a request that is sent now.
+    fn step(&self) -> usize {
+        match self.notes.after.take() {
+            Some(after) => after + 1,
+            None => self.done.get().max(self.notes.read.get()) + 1,
+        }
+    }
+
+    fn note(&self, step: usize, request: String) {
+        self.notes.requests.borrow_mut().push((step, request));
     }
 
     /// Notes a request that changes something.
-    fn write(&self, method: &str, path: &str) {
+    fn write(&self, step: usize, method: &str, path: &str) {
         match self.inner.repository() {
-            Some(repository) => self.note(format!("{method} /v2/{}/{path}", repository.path())),
-            None => self.note(format!("{method} {}/{path}", self.name)),
+            Some(repository) => self.note(step, format!("{method} /v2/{}/{path}", repository.path())),
+            None => self.note(step, format!("{method} {}/{path}", self.name)),
         }
     }
 
     /// Notes a request that only looks.
-    fn read(&self, method: &str, path: &str) {
+    fn read(&self, step: usize, method: &str, path: &str) {
         if let Some(repository) = self.inner.repository() {
-            self.note(format!("{method} /v2/{}/{path}", repository.path()));
+            self.note(step, format!("{method} /v2/{}/{path}", repository.path()));
+        }
+    }
+
+    /// A step is over, and what was begun beside it has begun.
+    async fn over(&self, step: usize) {
+        tokio::task::yield_now().await;
+        if self.inner.repository().is_none() {
+            return;
+        }
+        self.done.set(self.done.get().max(step));
+        if self.is_source {
+            self.notes.read.set(self.notes.read.get().max(step));
         }
     }
 
@@ -89,49 +142,66 @@ impl Registry for Rehearsed {
     }
 
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
-        self.read("GET", &format!("manifests/{digest}"));
-        match self.kept(digest) {
-            None => self.inner.manifest(digest, limit).await,
-            kept => Ok(kept),
-        }
+        let step = self.step();
+        self.read(step, "GET", &format!("manifests/{digest}"));
+        let found = match self.kept(digest) {
+            None => self.inner.manifest(digest, limit).await?,
+            kept => kept,
+        };
+        self.over(step).await;
+        Ok(found)
     }
 
     async fn tagged(&self, tag: &str, limit: u64) -> Result<Option<Manifest>, RegistryError> {
-        self.read("GET", &format!("manifests/{tag}"));
-        match self.kept_tag(tag) {
-            None => self.inner.tagged(tag, limit).await,
-            kept => Ok(kept),
-        }
+        let step = self.step();
+        self.read(step, "GET", &format!("manifests/{tag}"));
+        let found = match self.kept_tag(tag) {
+            None => self.inner.tagged(tag, limit).await?,
+            kept => kept,
+        };
+        self.over(step).await;
+        Ok(found)
     }
 
     async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
-        self.read("HEAD", &format!("manifests/{digest}"));
-        match self.kept(digest) {
-            None => self.inner.stat(digest).await,
-            Some(kept) => Ok(Some(Descriptor::of(&kept.media_type, &kept.bytes))),
-        }
+        let step = self.step();
+        self.read(step, "HEAD", &format!("manifests/{digest}"));
+        let found = match self.kept(digest) {
+            None => self.inner.stat(digest).await?,
+            Some(kept) => Some(Descriptor::of(&kept.media_type, &kept.bytes)),
+        };
+        self.over(step).await;
+        Ok(found)
     }
 
     async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
-        self.read("HEAD", &format!("manifests/{tag}"));
-        match self.kept_tag(tag) {
-            None => self.inner.stat_tag(tag).await,
-            Some(kept) => Ok(Some(Descriptor::of(&kept.media_type, &kept.bytes))),
-        }
+        let step = self.step();
+        self.read(step, "HEAD", &format!("manifests/{tag}"));
+        let found = match self.kept_tag(tag) {
+            None => self.inner.stat_tag(tag).await?,
+            Some(kept) => Some(Descriptor::of(&kept.media_type, &kept.bytes)),
+        };
+        self.over(step).await;
+        Ok(found)
     }
 
     async fn tags(&self) -> Result<Vec<String>, RegistryError> {
-        self.read("GET", "tags/list");
+        let step = self.step();
+        self.read(step, "GET", "tags/list");
         let mut tags = self.inner.tags().await?;
         tags.extend(self.written.borrow().tags.keys().cloned());
         tags.sort();
         tags.dedup();
+        self.over(step).await;
         Ok(tags)
     }
 
     async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        self.read("HEAD", &format!("blobs/{digest}"));
-        self.inner.has_blob(digest).await
+        let step = self.step();
+        self.read(step, "HEAD", &format!("blobs/{digest}"));
+        let found = self.inner.has_blob(digest).await?;
+        self.over(step).await;
+        Ok(found)
     }
 
     /// Nothing is read: what is in a blob does not change the plan.
@@ -140,7 +210,7 @@ impl Registry for Rehearsed {
         descriptor: &Descriptor,
         _offset: u64,
     ) -> Result<Option<BlobReader>, RegistryError> {
-        self.read("GET", &format!("blobs/{}", descriptor.digest));
+        self.read(self.step(), "GET", &format!("blobs/{}", descriptor.digest));
         Ok(Some(Box::new(io::empty())))
     }
 
@@ -149,28 +219,32 @@ impl Registry for Rehearsed {
         content: &Content<'_>,
         mount: Option<&Repository>,
     ) -> Result<Stored, RegistryError> {
-        let digest = content.digest();
+        let (digest, step) = (content.digest(), self.step());
         let Some(repository) = self.inner.repository().cloned() else {
             if self.inner.has_blob(digest).await? {
                 return Ok(Stored::Already);
             }
-            self.write("PUT", &format!("blobs/{digest}"));
+            let read = self.opened(content, step - 1).await?;
+            self.write(step.max(read + 1), "PUT", &format!("blobs/{digest}"));
+            self.over(step).await;
             return Ok(Stored::Uploaded);
         };
         let mount = mount.filter(|from| from.host() == repository.host());
         let mount = mount.filter(|_| self.inner.abilities().mounts != Some(false));
         // The one question answers whether it is there, links it, or opens an upload.
         let from = mount.unwrap_or(&repository);
-        self.write("POST", &format!("blobs/uploads/?mount={digest}&from={}", from.path()));
-        if mount.is_some() {
-            return Ok(Stored::Mounted);
-        }
-        if self.inner.has_blob(digest).await? {
-            return Ok(Stored::Already);
-        }
-        drop(content.open(0).await?);
-        self.write("PUT", &format!("blobs/uploads/…?digest={digest}"));
-        Ok(Stored::Uploaded)
+        self.write(step, "POST", &format!("blobs/uploads/?mount={digest}&from={}", from.path()));
+        let (stored, last) = if mount.is_some() {
+            (Stored::Mounted, step)
+        } else if self.inner.has_blob(digest).await? {
+            (Stored::Already, step)
+        } else {
+            let last = self.opened(content, step).await? + 1;
+            self.write(last, "PUT", &format!("blobs/uploads/…?digest={digest}"));
+            (Stored::Uploaded, last)
+        };
+        self.over(last).await;
+        Ok(stored)
     }
 
     async fn put_manifest(
@@ -179,12 +253,26 @@ impl Registry for Rehearsed {
         bytes: &[u8],
         tags: &[String],
     ) -> Result<Put, RegistryError> {
-        let digest = Digest::of(bytes);
-        match (tags, self.inner.repository().is_some()) {
-            ([tag], _) => self.write("PUT", &format!("manifests/{tag}")),
-            ([], _) => self.write("PUT", &format!("manifests/{digest}")),
-            (tags, _) => self.write("PUT", &format!("manifests/{digest}?tag={}", tags.join("&tag="))),
-        }
+        let (digest, step) = (Digest::of(bytes), self.step());
+        // A host of which nothing is known is taken for one that takes one tag at a time.
+        let taken = match (tags, self.inner.abilities().many_tags) {
+            ([], _) => {
+                self.write(step, "PUT", &format!("manifests/{digest}"));
+                tags
+            }
+            ([tag], _) => {
+                self.write(step, "PUT", &format!("manifests/{tag}"));
+                tags
+            }
+            ([first, others @ ..], None) => {
+                self.write(step, "PUT", &format!("manifests/{first}?tag={}", others.join("&tag=")));
+                std::slice::from_ref(first)
+            }
+            (tags, Some(many)) => {
+                self.write(step, "PUT", &format!("manifests/{digest}?tag={}", tags.join("&tag=")));
+                if many { tags } else { &[] }
+            }
+        };
         let document = Document::parse(bytes, Some(media_type)).ok();
         let subject = document.as_ref().and_then(Document::subject).map(|subject| subject.digest);
         if let Some(subject) = subject
@@ -193,10 +281,11 @@ impl Registry for Rehearsed {
             // The answer to a write would tell whether the host lists referrers; here a look has to.
             self.inner.referrers(&subject, None).await?;
         }
+        self.over(step).await;
         let mut written = self.written.borrow_mut();
         let manifest = Manifest { media_type: media_type.to_owned(), digest, bytes: bytes.to_vec() };
         written.manifests.insert(digest, manifest);
-        for tag in tags {
+        for tag in taken {
             written.tags.insert(tag.clone(), digest);
         }
         let mut unlisted = None;
@@ -209,17 +298,26 @@ impl Registry for Rehearsed {
                 unlisted = Some(Unlisted { subject, entry });
             }
         }
-        Ok(Put { digest, tags: tags.to_vec(), unlisted })
+        Ok(Put { digest, tags: taken.to_vec(), unlisted })
     }
 
     async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError> {
-        let subjects: std::collections::BTreeSet<Digest> = unlisted.iter().map(|one| one.subject).collect();
+        let mut step = self.step();
+        let subjects: BTreeSet<Digest> = unlisted.iter().map(|one| one.subject).collect();
         for subject in subjects {
+            let listed = self.inner.referrers(&subject, None).await?;
+            let entries = unlisted.iter().filter(|one| one.subject == subject).map(|one| &one.entry);
             let path = format!("manifests/sha256-{}", subject.hex());
-            for method in ["GET", "PUT", "GET"] {
-                self.write(method, &path);
+            self.write(step, "GET", &path);
+            if entries.clone().all(|entry| listed.contains(entry)) {
+                step += 1;
+                continue;
             }
+            self.write(step + 1, "PUT", &path);
+            self.write(step + 2, "GET", &path);
+            step += 3;
         }
+        self.over(step - 1).await;
         Ok(())
     }
 
@@ -228,21 +326,52 @@ impl Registry for Rehearsed {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
+        let step = self.step();
         let known = self.inner.abilities().referrers;
-        let mut found = self.inner.referrers(subject, artifact_type).await?;
-        if known != Some(false) {
-            self.read("GET", &format!("referrers/{subject}"));
+        // Only one asks whether the host has such a list; the others wait for the answer.
+        let first = known.is_none() && !self.notes.asking.replace(known.is_none());
+        let found = self.inner.referrers(subject, artifact_type).await;
+        if first {
+            self.notes.asking.set(false);
         }
-        if self.inner.abilities().referrers == Some(false) {
-            self.read("GET", &format!("manifests/sha256-{}", subject.hex()));
-        }
-        let written = self.written.borrow();
-        for entry in written.referrers.get(subject).into_iter().flatten() {
-            if !found.iter().any(|listed| listed.digest == entry.digest) {
-                found.push(entry.clone());
+        let mut found = found?;
+        let waited = step + usize::from(known.is_none());
+        let last = match self.inner.abilities().referrers {
+            Some(false) => {
+                if first {
+                    self.read(step, "GET", &format!("referrers/{subject}"));
+                }
+                self.read(waited, "GET", &format!("manifests/sha256-{}", subject.hex()));
+                waited
+            }
+            Some(true) | None => {
+                let asked = if first { step } else { waited };
+                self.read(asked, "GET", &format!("referrers/{subject}"));
+                asked
+            }
+        };
+        {
+            let written = self.written.borrow();
+            for entry in written.referrers.get(subject).into_iter().flatten() {
+                if !found.iter().any(|listed| listed.digest == entry.digest) {
+                    found.push(entry.clone());
+                }
             }
         }
         found.retain(|entry| artifact_type.is_none() || entry.artifact_type.as_deref() == artifact_type);
+        self.over(last).await;
         Ok(found)
+    }
+}
+
+impl Rehearsed {
+    /// Opens content that is sent after a step; the last step that was needed for it.
+    async fn opened(&self, content: &Content<'_>, step: usize) -> Result<usize, RegistryError> {
+        let before = self.notes.requests.borrow().len();
+        self.notes.after.set(Some(step));
+        let opened = content.open(0).await;
+        self.notes.after.set(None);
+        drop(opened?);
+        Ok(step + usize::from(self.notes.requests.borrow().len() > before))
     }
 }

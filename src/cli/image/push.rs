@@ -8,8 +8,8 @@ use crate::cli::project::nearby;
 use crate::config::Mirror;
 use crate::diag::{Diagnostic, Severity};
 use crate::image::{
-    Arrived, Attachments, GraphLimits, ImageError, LOOK_AGAIN_AFTER, Mode, Move, Place, Remark, TagPolicy,
-    TagState, Transfer, Transferred, Wanted, transfer,
+    Arrived, Attachments, GraphLimits, ImageError, Mode, Move, Place, Remark, TagPolicy, TagState, Transfer,
+    Transferred, Wanted, transfer,
 };
 use crate::model::{Platform, Reference, Target, is_image_tag};
 use crate::port::Progress as _;
@@ -54,7 +54,7 @@ pub(super) struct Args {
     /// All of the tags may move, also full versions
     #[arg(long)]
     rolling: bool,
-    /// Change nothing; print every request that would be sent, in order
+    /// Change nothing; print every request that would be sent, in order: those of a step do not wait for one another
     #[arg(long)]
     dry_run: bool,
 }
@@ -122,7 +122,7 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
     let transferred = context.block_on(async {
         let Opened { mut registry, meant, .. } = open(context, &args.source)?;
         if let Some(rehearsal) = &rehearsal {
-            registry = Box::new(rehearsal.of(registry, &args.source.to_string()));
+            registry = Box::new(rehearsal.source(registry, &args.source.to_string()));
         }
         let targets = std::iter::once((args.destination.clone(), Mode::Required)).chain(declared.mirrors());
         let mut stores = Vec::new();
@@ -132,7 +132,7 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
                 Some(_) => look_at_destination(context, &target, Some(&*registry))?,
             };
             if let Some(rehearsal) = &rehearsal {
-                store.registry = Box::new(rehearsal.of(store.registry, &target.to_string()));
+                store.registry = Box::new(rehearsal.destination(store.registry, &target.to_string()));
             }
             stores.push((target.to_string(), store, mode));
         }
@@ -156,8 +156,8 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
                 rolling: &declared.rolling,
             },
             attachments: if args.referrers || together { Attachments::Taken } else { Attachments::Left },
-            jobs: context.jobs(),
-            look_again_after: LOOK_AGAIN_AFTER,
+            // What is planned does not depend on how much of it may run at once.
+            jobs: if rehearsal.is_some() { usize::MAX } else { context.jobs() },
             limits: GraphLimits::default(),
             progress: &context.printer,
         };
@@ -171,16 +171,26 @@ pub(super) fn run(context: &Context, args: &Args, verb: Verb) -> Result<Reply, C
     })?;
     match rehearsal {
         None => finished(context, &args.destination, verb.done(), verb.schema(), &transferred),
-        Some(rehearsal) => planned(args, verb, &transferred, rehearsal.requests()),
+        Some(rehearsal) => planned(args, verb, &transferred, &rehearsal.steps()),
     }
 }
 
-/// The answer of a dry run: every request in the order in which it would be sent.
-fn planned(args: &Args, verb: Verb, transferred: &Transferred, plan: Vec<String>) -> Result<Reply, CliError> {
+/// The answer of a dry run: every request in the order in which it would be sent, an empty line between two steps.
+fn planned(
+    args: &Args,
+    verb: Verb,
+    transferred: &Transferred,
+    steps: &[Vec<String>],
+) -> Result<Reply, CliError> {
+    let plan: Vec<String> = steps.iter().flatten().cloned().collect();
     let sent = plan.iter().filter(|request| request.contains(" /v2/")).count() as u64;
-    let text: String = plan.iter().map(|request| format!("{}\n", plain(request))).collect();
+    let step =
+        |step: &Vec<String>| step.iter().map(|request| format!("{}\n", plain(request))).collect::<String>();
+    let text = steps.iter().map(step).collect::<Vec<String>>().join("\n");
+    let numbers = steps.iter().enumerate().flat_map(|(at, step)| vec![at + 1; step.len()]).collect();
     let mut wire = v1::transfer::Transferred::new(args.destination.to_string(), transferred, sent);
     wire.plan = Some(plan);
+    wire.plan_steps = Some(numbers);
     let mut reply = Reply::done(verb.schema(), &wire, text)?;
     reply.diagnostics = diagnostics(transferred);
     Ok(reply)

@@ -124,8 +124,8 @@ pub trait Registry {
     /// Stores a manifest. Everything it names must be there already; a `subject` need not.
     ///
     /// One request: without tags under its digest, with one tag under the tag, with several under its digest with all
-    /// tags. A store that does not know several tags takes the manifest and leaves them; [`Put::tags`] tells which point
-    /// to it now. A tag is `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above.
+    /// tags, or, where it is not known whether the store takes several, under the first with the others beside it. A store
+    /// that does not know several tags leaves those; [`Put::tags`] tells which point to the manifest now. A tag is `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above.
     async fn put_manifest(
         &self,
         media_type: &str,

@@ -27,8 +27,10 @@ pub(crate) struct Options {
     pub(crate) mounts: bool,
     /// Refuses manifests that name what is not there.
     pub(crate) checks_named: bool,
-    /// Takes several tags with one manifest.
+    /// Takes several tags with one manifest that is put under its digest, as olareg does.
     pub(crate) many_tags: bool,
+    /// Shows with its answers that it is made of `olareg`.
+    pub(crate) olareg: bool,
     /// Deletes.
     pub(crate) deletes: bool,
     /// Answers `Docker-Content-Digest`.
@@ -51,6 +53,7 @@ impl Default for Options {
             mounts: true,
             checks_named: true,
             many_tags: false,
+            olareg: false,
             deletes: true,
             digest_header: true,
             distribution: false,
@@ -753,6 +756,11 @@ impl Shared {
         let mut answer = Answer::new(200).body(media_type, bytes.clone());
         if self.options.distribution {
             answer = answer.header("Etag", format!("\"{digest}\""));
+        }
+        if self.options.olareg {
+            answer = answer.header("Accept-Ranges", "bytes");
+        }
+        if self.options.distribution || self.options.olareg {
             answer = answer.header("Docker-Distribution-Api-Version", "registry/2.0");
         }
         if self.options.digest_header { answer.header("Docker-Content-Digest", digest) } else { answer }
@@ -763,6 +771,9 @@ impl Shared {
         let digest = Digest::of(&request.body).to_string();
         if reference.contains(':') && reference != digest {
             return Answer::error(400, "DIGEST_INVALID", &Value::Null);
+        }
+        if self.options.many_tags && !reference.contains(':') && request.query.contains_key("tag") {
+            return Answer::error(400, "UNSUPPORTED", &Value::Null);
         }
         let Ok(document) = serde_json::from_slice::<Value>(&request.body) else {
             return Answer::error(400, "MANIFEST_INVALID", &Value::Null);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use kyklos_release::adapter::oci::Memory;
 use kyklos_release::diag::{Hint as _, Kind};
-use kyklos_release::image::{ImageError, Meant, Transfer, Wanted, retag, transfer};
+use kyklos_release::image::{ImageError, Meant, Wanted, retag, transfer};
 use kyklos_release::port::Registry as _;
 use serde_json::Value;
 
@@ -192,7 +192,7 @@ fn a_tag_that_somebody_else_sets_meanwhile_stops_the_rolling_ones() {
         theirs.put(&host.open("a"), "theirs").await;
         let (source, to, wanted) = (Memory::new(), host.open("a"), tags("v1.0.0 latest"));
         ours.put(&source, "x").await;
-        let late = Transfer { look_again_after: 0, ..job(&source, "x", &to, &wanted) };
+        let late = job(&source, "x", &to, &wanted);
         // Our version tag is gone before its answer is read.
         host.fail("PUT", "manifests/v1.0.0", 1, Fault::Overtaken);
         let error = transfer(&late).await.unwrap_err();
@@ -205,7 +205,7 @@ fn a_tag_that_somebody_else_sets_meanwhile_stops_the_rolling_ones() {
         let before = host.log().len();
         let digest = theirs.digest().to_string();
         host.fail("PUT", "manifests/sha256:", 1, Fault::ResetBefore);
-        let late = Transfer { look_again_after: 0, ..job(&source, "y", &to, &wanted) };
+        let late = job(&source, "y", &to, &wanted);
         host.change("a", |stored| drop(stored.tags.insert("v1.0.0".to_owned(), digest)));
         let error = transfer(&late).await.unwrap_err();
         assert!(matches!(&error, ImageError::TagTaken { found, .. } if *found == theirs.digest()), "{error}");

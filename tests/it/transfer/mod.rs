@@ -8,9 +8,7 @@ mod stores;
 use std::future::Future;
 
 use kyklos_release::format::oci::MANIFEST_LIMIT;
-use kyklos_release::image::{
-    Arrived, Attachments, GraphLimits, LOOK_AGAIN_AFTER, Meant, Mode, Place, Transfer, Wanted,
-};
+use kyklos_release::image::{Arrived, Attachments, GraphLimits, Meant, Mode, Place, Transfer, Wanted};
 use kyklos_release::model::Digest;
 use kyklos_release::port::{Progress, Registry};
 
@@ -48,7 +46,6 @@ fn job<'a>(source: &'a dyn Registry, tag: &str, to: &'a dyn Registry, tags: &'a 
         wanted: Wanted { tags, ..Wanted::default() },
         attachments: Attachments::Left,
         jobs: 8,
-        look_again_after: LOOK_AGAIN_AFTER,
         limits: GraphLimits::default(),
         progress: &Silent,
     }

@@ -15,7 +15,8 @@ fn step(route: &str) -> &'static str {
     match method {
         "POST" if tail.contains("mount=") => "mount",
         "PUT" if tail.starts_with("blobs/uploads/") => "upload",
-        "PUT" if tail.contains("?tag=") => "put with tags",
+        "PUT" if tail.contains("?tag=") && tail.starts_with("manifests/sha256:") => "put with tags",
+        "PUT" if tail.contains("?tag=") => "put tag and more",
         "PUT" if tail.starts_with("manifests/sha256-") => "put list",
         "PUT" if tail.starts_with("manifests/sha256:") => "put",
         "PUT" => "put tag",
@@ -67,13 +68,14 @@ fn push_and_push_again() {
     wait(async {
         let done = push(&host, &sample, "v1.0.0").await;
         let routes = host.routes();
-        assert_eq!(routes.len(), 10, "{routes:#?}");
+        assert_eq!(routes.len(), 12, "{routes:#?}");
         assert_eq!(step(&routes[0]), "head tag");
         assert!(routes[1..7].iter().all(|route| ["mount", "upload"].contains(&step(route))), "{routes:#?}");
-        assert_eq!(
-            routes[7..].iter().map(|route| step(route)).collect::<Vec<_>>(),
-            ["put", "put", "put tag"]
-        );
+        // The tag is looked at once more beside the platforms, and read back.
+        let mut beside: Vec<&str> = routes[7..10].iter().map(|route| step(route)).collect();
+        beside.sort_unstable();
+        assert_eq!(beside, ["head tag", "put", "put"]);
+        assert_eq!([step(&routes[10]), step(&routes[11])], ["put tag", "head tag"]);
         assert_eq!((done.places[0].uploaded.len(), done.places[0].manifests.len()), (3, 3));
         has_all(&host.open("a"), &sample).await;
 
@@ -97,7 +99,7 @@ fn push_to_a_host_that_links_nothing() {
     let sample = Sample::new("app");
     wait(async {
         push(&host, &sample, "v1.0.0").await;
-        assert_eq!(host.log().len(), 10, "{:#?}", host.routes());
+        assert_eq!(host.log().len(), 12, "{:#?}", host.routes());
         host.forget();
         push(&host, &sample, "v1.0.0").await;
         assert_eq!(steps(&host), "head tag");
@@ -133,11 +135,12 @@ fn copy_within_a_registry() {
 
 #[test]
 fn copy_within_a_registry_with_what_is_attached() {
-    for (referrers, most) in [(true, 32), (false, 40)] {
+    // With two things attached regctl needs 32 on a host that lists referrers and 37 on one that does not.
+    for (referrers, attached, expected) in [(true, 2, 25), (false, 2, 30), (true, 3, 30), (false, 3, 37)] {
         let host = TestRegistry::start(Options { referrers, ..Options::default() });
         let mut sample = Sample::new("app");
-        for subject in [sample.digest(), sample.platforms[0], sample.platforms[1]] {
-            sample.attach(&subject, "application/vnd.example.sbom");
+        for subject in [sample.digest(), sample.platforms[0], sample.platforms[1]].iter().take(attached) {
+            sample.attach(subject, "application/vnd.example.sbom");
         }
         wait(async {
             sample.put(&host.open("staging"), "x").await;
@@ -147,8 +150,8 @@ fn copy_within_a_registry_with_what_is_attached() {
             host.forget();
             let done = transfer(&with_attached(job(&source, "x", &to, &wanted))).await.unwrap();
             let (count, routes) = (host.log().len(), host.routes());
-            assert!(count < most, "{count}: {routes:#?}");
-            assert_eq!(done.places[0].attached.len(), 3);
+            assert_eq!(count, expected, "{routes:#?}");
+            assert_eq!(done.places[0].attached.len(), attached);
             has_all(&to, &sample).await;
             assert_eq!(to.referrers(&sample.digest(), None).await.unwrap().len(), 1);
         });
@@ -185,13 +188,16 @@ fn tags_are_set_in_the_fewest_requests() {
 
 #[test]
 fn the_tags_of_a_release() {
-    for (many_tags, distribution, expected) in [
-        (true, false, "get tag, tags, put with tags"),
-        (false, false, "get tag, tags, put with tags, put tag, put tag, put tag, put tag"),
-        // A host that says what it is made of is not asked whether it takes several tags.
+    for (many_tags, known, expected) in [
+        // A host that shows what it is made of is not asked whether it takes several tags.
+        (true, true, "get tag, tags, put with tags"),
         (false, true, "get tag, tags, put tag, put tag, put tag, put tag"),
+        // Another is asked with a request that sets a tag even when it takes only one.
+        (false, false, "get tag, tags, put tag and more, put tag, put tag, put tag"),
+        (true, false, "get tag, tags, put tag and more, put with tags"),
     ] {
-        let host = TestRegistry::start(Options { many_tags, distribution, ..Options::default() });
+        let (distribution, olareg) = (known && !many_tags, known && many_tags);
+        let host = TestRegistry::start(Options { many_tags, distribution, olareg, ..Options::default() });
         wait(async {
             Sample::new("app").put(&host.open("a"), "x").await;
             let to = host.open("a");
@@ -199,7 +205,7 @@ fn the_tags_of_a_release() {
             // What an answer has shown is not asked again.
             let again = tagged(&host, &to, "v1.2.0 v1.2 v1 latest").await;
             let one_by_one = "get tag, tags, put tag, put tag, put tag, put tag";
-            assert_eq!(again, if many_tags { expected } else { one_by_one });
+            assert_eq!(again, if many_tags { "get tag, tags, put with tags" } else { one_by_one });
         });
     }
 }
@@ -211,7 +217,7 @@ fn a_token_costs_two() {
     wait(async {
         push(&host, &sample, "v1.0.0").await;
         let routes = host.routes();
-        assert_eq!(routes.len(), 12, "{routes:#?}");
+        assert_eq!(routes.len(), 14, "{routes:#?}");
         assert_eq!(routes.iter().filter(|route| route.contains("token")).count(), 1);
         assert_eq!(host.log().iter().filter(|one| one.status == 401).count(), 1);
     });

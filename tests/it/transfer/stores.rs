@@ -243,8 +243,7 @@ fn somebody_else_who_sets_the_tag_meanwhile_is_seen() {
             let to = Memory::new();
             theirs.put(&to, "").await;
             let watched = Spectator::new(&to).one_tag_at_a_time().joined(after, "v1.0.0", theirs.root());
-            let ended =
-                transfer(&Transfer { look_again_after: 0, ..job(&source, "x", &watched, &wanted) }).await;
+            let ended = transfer(&job(&source, "x", &watched, &wanted)).await;
             let calls = watched.calls.borrow().clone();
             (ended, calls, to.resolve("latest").await.unwrap())
         });

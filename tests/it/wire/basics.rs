@@ -93,10 +93,13 @@ fn manifests_under_digest_tag_and_several_tags() {
             };
             assert_eq!(put("").await.digest, digest);
             assert_eq!(put("v1").await.tags, ["v1"]);
-            let expected: &[&str] = if many_tags { &["x", "y"] } else { &[] };
+            let expected: &[&str] = if many_tags { &["x", "y"] } else { &["x"] };
             assert_eq!(put("x y").await.tags, expected);
             assert_eq!(registry.abilities().many_tags, Some(many_tags));
-            assert_eq!(registry.tags().await.unwrap().len(), if many_tags { 3 } else { 1 });
+            // Now that it is known, a host that takes one at a time is not given another.
+            let expected: &[&str] = if many_tags { &["x", "y"] } else { &[] };
+            assert_eq!(put("x y").await.tags, expected);
+            assert_eq!(registry.tags().await.unwrap().len(), if many_tags { 3 } else { 2 });
             let found = registry.tagged("v1", MANIFEST_LIMIT).await.unwrap().unwrap();
             assert_eq!((found.digest, found.bytes.clone()), (digest, bytes.clone()));
             let stat = registry.stat_tag("v1").await.unwrap().unwrap();
@@ -110,7 +113,8 @@ fn manifests_under_digest_tag_and_several_tags() {
             registry.tag("again", &digest).await.unwrap();
             assert_eq!(registry.resolve("again").await.unwrap(), Some(digest));
         });
-        assert_eq!(host.log().len(), 12, "{:?}", host.routes());
+        // The refused question about several tags is one more.
+        assert_eq!(host.log().len(), if many_tags { 14 } else { 13 }, "{:?}", host.routes());
     }
 }
 

@@ -15,7 +15,7 @@ use super::send::{Ask, Place};
 use crate::adapter::http::shown;
 use crate::format::oci::{Descriptor, Document, media_type};
 use crate::model::{Digest, is_image_tag};
-use crate::port::{Manifest, Put, RegistryError, Unlisted};
+use crate::port::{Fault, Manifest, Put, RegistryError, Unlisted};
 
 /// Every type of manifest there is. A host without this says that there is nothing.
 const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -115,17 +115,27 @@ impl HttpRegistry {
         Ok(Some(Descriptor { digest, size, ..Descriptor::of(media_type.trim(), b"") }))
     }
 
-    /// Hosts made of `distribution` (docker-registry and many others) say so with an `Etag` that is the digest, and take
-    /// one tag at a time. When one of them learns to take several, this only costs requests.
+    /// What the answer with a manifest gives away. Hosts made of `distribution` (docker-registry and many others) show an
+    /// `Etag` that is the digest and take one tag at a time; those made of `olareg` serve manifests in ranges and take
+    /// several. Where this is wrong it only costs requests.
     fn recognise(&self, headers: &HeaderMap, digest: &Digest) {
-        let made_of_it = headers.contains_key("docker-distribution-api-version")
-            && text(headers, "etag").is_some_and(|tag| tag.trim_matches('"') == digest.to_string());
-        if made_of_it && self.inner.host.known().abilities.many_tags.is_none() {
-            self.inner.host.learn(|known| known.abilities.many_tags = Some(false));
+        if !headers.contains_key("docker-distribution-api-version")
+            || self.inner.host.known().abilities.many_tags.is_some()
+        {
+            return;
         }
+        let ranges = text(headers, "accept-ranges") == Some("bytes");
+        let many = match text(headers, "etag") {
+            Some(tag) if tag.trim_matches('"') == digest.to_string() => false,
+            None if ranges => true,
+            _ => return,
+        };
+        self.inner.host.learn(|known| known.abilities.many_tags = Some(many));
     }
 
-    /// Stores a manifest with one request.
+    /// Stores a manifest. With several tags and a host of which nothing is known the first tag is asked for as any host
+    /// takes it, the others as hosts take them that know several: what the second kind refuses is asked again as it likes
+    /// it, and the first kind has done a part of the work.
     pub(super) async fn put(
         &self,
         media_type: &str,
@@ -135,14 +145,34 @@ impl HttpRegistry {
         for tag in tags {
             check_tag(tag)?;
         }
+        let digest = Digest::of(bytes).to_string();
+        match tags {
+            [] => self.put_under(&digest, media_type, bytes, &[]).await,
+            [tag] => self.put_under(tag, media_type, bytes, &[]).await,
+            [first, others @ ..] if self.inner.host.known().abilities.many_tags.is_none() => {
+                match self.put_under(first, media_type, bytes, others).await {
+                    Err(RegistryError::Answered { fault: Fault::Refused, .. }) => {
+                        self.put_under(&digest, media_type, bytes, tags).await
+                    }
+                    put => put,
+                }
+            }
+            tags => self.put_under(&digest, media_type, bytes, tags).await,
+        }
+    }
+
+    /// Stores a manifest under a name, its digest or a tag, and asks for more tags, with one request.
+    async fn put_under(
+        &self,
+        name: &str,
+        media_type: &str,
+        bytes: &[u8],
+        more: &[String],
+    ) -> Result<Put, RegistryError> {
         self.will_write();
         let digest = Digest::of(bytes);
-        let path = match tags {
-            [] => format!("manifests/{digest}"),
-            [tag] => format!("manifests/{tag}"),
-            tags => format!("manifests/{digest}?tag={}", tags.join("&tag=")),
-        };
-        let ask = Ask::below(Method::PUT, path)
+        let query = if more.is_empty() { String::new() } else { format!("?tag={}", more.join("&tag=")) };
+        let ask = Ask::below(Method::PUT, format!("manifests/{name}{query}"))
             .header("content-type", media_type)
             .body(Bytes::copy_from_slice(bytes));
         let reply = match self.send(&ask).await {
@@ -152,14 +182,11 @@ impl HttpRegistry {
         };
         let host = &self.inner.host;
         host.wrote(format!("manifests/{digest}"));
-        tags.iter().for_each(|tag| host.wrote(format!("manifests/{tag}")));
+        host.wrote(format!("manifests/{name}"));
         let found = match announced(&reply.headers) {
             Some(found) => Some(found),
             // Nothing else tells that the host has stored what was sent.
-            None => self
-                .head(tags.first().filter(|_| tags.len() == 1).unwrap_or(&digest.to_string()), None)
-                .await?
-                .map(|found| found.digest),
+            None => self.head(name, None).await?.map(|found| found.digest),
         };
         match found {
             Some(found) if found == digest => {}
@@ -169,21 +196,22 @@ impl HttpRegistry {
             }
             None => return Err(RegistryError::NotStored { digest }),
         }
-        let accepted = match tags {
-            [] | [_] => tags.to_vec(),
-            tags => {
-                let named: BTreeSet<&str> = reply
-                    .headers
-                    .get_all("oci-tag")
-                    .iter()
-                    .filter_map(|value| value.to_str().ok())
-                    .flat_map(|value| value.split(',').map(str::trim))
-                    .collect();
-                host.learn(|known| known.abilities.many_tags = Some(!named.is_empty()));
-                tags.iter().filter(|tag| named.contains(tag.as_str())).cloned().collect()
-            }
-        };
-        Ok(Put { digest, tags: accepted, unlisted: self.unlisted(media_type, bytes, &reply.headers) })
+        let mut tags: Vec<String> = Vec::new();
+        tags.extend((name != digest.to_string()).then(|| name.to_owned()));
+        if !more.is_empty() {
+            let named: BTreeSet<&str> = reply
+                .headers
+                .get_all("oci-tag")
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split(',').map(str::trim))
+                .collect();
+            let taken: Vec<&String> = more.iter().filter(|tag| named.contains(tag.as_str())).collect();
+            host.learn(|known| known.abilities.many_tags = Some(!taken.is_empty()));
+            taken.iter().for_each(|tag| host.wrote(format!("manifests/{tag}")));
+            tags.extend(taken.into_iter().cloned());
+        }
+        Ok(Put { digest, tags, unlisted: self.unlisted(media_type, bytes, &reply.headers) })
     }
 
     /// What a host that does not list referrers must be helped with.

@@ -1,7 +1,7 @@
 //! Registries on the network (distribution-spec 1.1): the wire layer, without a client library.
 //!
-//! `wire` holds what is known of each host, `line` what every request goes over, `send` is the only way to a host; `manifest`, `upload`, `download` and
-//! `referrers` speak the protocol over it. `GET /v2/` is never sent: the first real request tells as much.
+//! `wire` holds what is known of each host, `line` what every request goes over, `send` is the only way to a host;
+//! `manifest`, `upload`, `download` and `referrers` speak the protocol over it. `GET /v2/` is never sent: the first real request tells as much.
 
 mod answer;
 mod auth;
@@ -22,6 +22,7 @@ pub use probe::Finding;
 pub use traffic::{Direction, Event, Traffic};
 pub use wire::{Access, Wire, WireSettings};
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -47,8 +48,8 @@ struct Inner {
     repository: Repository,
     /// What tokens are asked for. Grows with what is done.
     scopes: Mutex<Scopes>,
-    /// Held while a list of referrers is changed.
-    listing: tokio::sync::Mutex<()>,
+    /// Each held while the list of referrers of one subject is changed.
+    listing: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl HttpRegistry {
@@ -58,9 +59,7 @@ impl HttpRegistry {
             Access::Write => "pull,push",
         };
         let scopes = Mutex::new(Scopes::from([(repository.path().to_owned(), actions)]));
-        Self {
-            inner: Arc::new(Inner { line, host, repository, scopes, listing: tokio::sync::Mutex::default() }),
-        }
+        Self { inner: Arc::new(Inner { line, host, repository, scopes, listing: Mutex::default() }) }
     }
 
     /// The same with a login that may read another repository of the host too, so that the first token is enough for

@@ -1,11 +1,13 @@
 //! What is attached to a manifest (distribution-spec, "Listing Referrers", "Referrers Tag Schema").
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use reqwest::Method;
 
 use super::HttpRegistry;
 use super::send::{Ask, Place};
+use super::wire::lock;
 use crate::adapter::http::Tries;
 use crate::format::oci::{Descriptor, Document, ImageIndex, MANIFEST_LIMIT, media_type};
 use crate::model::Digest;
@@ -22,9 +24,12 @@ impl HttpRegistry {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        let mut found = match self.inner.host.known().abilities.referrers {
-            Some(false) => None,
-            _ => self.listed(subject, artifact_type).await?,
+        let mut found = {
+            let _first = self.first_to_ask().await;
+            match self.inner.host.known().abilities.referrers {
+                Some(false) => None,
+                _ => self.listed(subject, artifact_type).await?,
+            }
         };
         if found.is_none() {
             found = Some(self.fallback(subject).await?.map(|index| index.manifests).unwrap_or_default());
@@ -35,6 +40,17 @@ impl HttpRegistry {
         found.sort_by_key(|entry| entry.digest);
         found.dedup_by_key(|entry| entry.digest);
         Ok(found)
+    }
+
+    /// Held by the first question to a host that may have no such list: many at a time would all be in vain.
+    async fn first_to_ask(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let host = &self.inner.host;
+        let unknown = || host.known().abilities.referrers.is_none();
+        if !unknown() {
+            return None;
+        }
+        let guard = host.listing.lock().await;
+        unknown().then_some(guard)
     }
 
     /// What the host lists itself; `None` when it has no such list.
@@ -121,11 +137,17 @@ impl HttpRegistry {
         Ok(())
     }
 
+    /// The lock of one list.
+    fn list_of(&self, subject: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.inner.listing).entry(*subject).or_default())
+    }
+
     /// Reads, merges, writes and reads back until every entry is in the list: another writer may have replaced it in
     /// between, and no registry guards against that.
     async fn merge(&self, subject: &Digest, entries: &[Descriptor]) -> Result<(), RegistryError> {
         // Two of this process would only chase each other.
-        let _one = self.inner.listing.lock().await;
+        let list = self.list_of(subject);
+        let _one = list.lock().await;
         let tag = fallback_tag(subject);
         let mut tries = Tries::default();
         let mut current = self.fallback(subject).await?;

@@ -93,6 +93,7 @@ impl Wire {
             wrote: Mutex::default(),
             doubted: Mutex::default(),
             slots: Semaphore::new(self.jobs),
+            listing: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -116,6 +117,8 @@ pub(super) struct Host {
     /// Blobs that the host said to have and then did not know.
     doubted: Mutex<BTreeSet<Digest>>,
     pub(super) slots: Semaphore,
+    /// Held by the first who asks whether the host lists referrers.
+    pub(super) listing: tokio::sync::Mutex<()>,
 }
 
 /// What answers have shown.

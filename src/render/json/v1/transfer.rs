@@ -39,6 +39,9 @@ pub struct Transferred {
     /// Every request that would be sent, in order; only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Vec<String>>,
+    /// The step of each of them, from 1: the requests of a step do not wait for one another; only in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_steps: Option<Vec<usize>>,
 }
 
 /// Whether every place has the image.
@@ -116,6 +119,7 @@ impl Transferred {
             },
             mirrors: places.iter().skip(1).map(Mirror::from).collect(),
             plan: None,
+            plan_steps: None,
         }
     }
 }
