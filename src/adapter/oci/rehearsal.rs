@@ -25,14 +25,30 @@ pub struct Rehearsal {
 
 #[derive(Default)]
 struct Notes {
-    /// Steps and requests, in the order in which they were noted.
-    requests: RefCell<Vec<(usize, String)>>,
+    /// Steps and requests, those of a step in the order of the calls they belong to.
+    requests: RefCell<Vec<(At, String)>>,
+    /// The number of calls so far.
+    calls: Cell<usize>,
     /// The last step of the source that is over: everything waits for what is read there.
     read: Cell<usize>,
     /// The step that what is read next waits for.
-    after: Cell<Option<usize>>,
+    after: Cell<Option<At>>,
     /// Whether a host is being asked if it lists referrers.
     asking: Cell<bool>,
+}
+
+/// Where in the plan a request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct At {
+    step: usize,
+    call: usize,
+}
+
+impl At {
+    /// So many steps later.
+    fn later(self, steps: usize) -> Self {
+        Self { step: self.step + steps, ..self }
+    }
 }
 
 impl Rehearsal {
@@ -55,9 +71,11 @@ impl Rehearsal {
 
     /// The requests so far, step by step; those of a step do not wait for one another.
     pub fn steps(&self) -> Vec<Vec<String>> {
+        let mut requests = self.notes.requests.borrow().clone();
+        requests.sort_by_key(|(at, _)| *at);
         let mut steps: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-        for (step, request) in self.notes.requests.borrow().iter() {
-            steps.entry(*step).or_default().push(request.clone());
+        for (at, request) in requests {
+            steps.entry(at.step).or_default().push(request);
         }
         steps.into_values().collect()
     }
@@ -82,43 +100,52 @@ struct Written {
 }
 
 impl Rehearsed {
-    /// The step of a request that is sent now.
-    fn step(&self) -> usize {
-        match self.notes.after.take() {
-            Some(after) => after + 1,
-            None => self.done.get().max(self.notes.read.get()) + 1,
+    /// Where a request stands that is sent now.
+    fn now(&self) -> At {
+        if let Some(after) = self.notes.after.take() {
+            return after.later(1);
         }
+        let call = self.notes.calls.get() + 1;
+        self.notes.calls.set(call);
+        At { step: self.done.get().max(self.notes.read.get()) + 1, call }
     }
 
-    fn note(&self, step: usize, request: String) {
-        self.notes.requests.borrow_mut().push((step, request));
+    fn note(&self, at: At, request: String) {
+        self.notes.requests.borrow_mut().push((at, request));
     }
 
     /// Notes a request that changes something.
-    fn write(&self, step: usize, method: &str, path: &str) {
+    fn write(&self, at: At, method: &str, path: &str) {
         match self.inner.repository() {
-            Some(repository) => self.note(step, format!("{method} /v2/{}/{path}", repository.path())),
-            None => self.note(step, format!("{method} {}/{path}", self.name)),
+            Some(repository) => self.note(at, format!("{method} /v2/{}/{path}", repository.path())),
+            None => self.note(at, format!("{method} {}/{path}", self.name)),
         }
     }
 
     /// Notes a request that only looks.
-    fn read(&self, step: usize, method: &str, path: &str) {
+    fn read(&self, at: At, method: &str, path: &str) {
         if let Some(repository) = self.inner.repository() {
-            self.note(step, format!("{method} /v2/{}/{path}", repository.path()));
+            self.note(at, format!("{method} /v2/{}/{path}", repository.path()));
         }
     }
 
     /// A step is over, and what was begun beside it has begun.
-    async fn over(&self, step: usize) {
+    async fn over(&self, at: At) {
         tokio::task::yield_now().await;
-        if self.inner.repository().is_none() {
-            return;
+        self.done.set(self.done.get().max(at.step));
+        if self.is_source && self.inner.repository().is_some() {
+            self.notes.read.set(self.notes.read.get().max(at.step));
         }
-        self.done.set(self.done.get().max(step));
-        if self.is_source {
-            self.notes.read.set(self.notes.read.get().max(step));
-        }
+    }
+
+    /// Opens content that is sent after a request; where the last request stands that was needed for it.
+    async fn opened(&self, content: &Content<'_>, after: At) -> Result<At, RegistryError> {
+        let before = self.notes.requests.borrow().len();
+        self.notes.after.set(Some(after));
+        let opened = content.open(0).await;
+        self.notes.after.set(None);
+        drop(opened?);
+        Ok(if self.notes.requests.borrow().len() > before { after.later(1) } else { after })
     }
 
     fn kept(&self, digest: &Digest) -> Option<Manifest> {
@@ -142,65 +169,65 @@ impl Registry for Rehearsed {
     }
 
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
-        let step = self.step();
-        self.read(step, "GET", &format!("manifests/{digest}"));
+        let at = self.now();
+        self.read(at, "GET", &format!("manifests/{digest}"));
         let found = match self.kept(digest) {
             None => self.inner.manifest(digest, limit).await?,
             kept => kept,
         };
-        self.over(step).await;
+        self.over(at).await;
         Ok(found)
     }
 
     async fn tagged(&self, tag: &str, limit: u64) -> Result<Option<Manifest>, RegistryError> {
-        let step = self.step();
-        self.read(step, "GET", &format!("manifests/{tag}"));
+        let at = self.now();
+        self.read(at, "GET", &format!("manifests/{tag}"));
         let found = match self.kept_tag(tag) {
             None => self.inner.tagged(tag, limit).await?,
             kept => kept,
         };
-        self.over(step).await;
+        self.over(at).await;
         Ok(found)
     }
 
     async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
-        let step = self.step();
-        self.read(step, "HEAD", &format!("manifests/{digest}"));
+        let at = self.now();
+        self.read(at, "HEAD", &format!("manifests/{digest}"));
         let found = match self.kept(digest) {
             None => self.inner.stat(digest).await?,
             Some(kept) => Some(Descriptor::of(&kept.media_type, &kept.bytes)),
         };
-        self.over(step).await;
+        self.over(at).await;
         Ok(found)
     }
 
     async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
-        let step = self.step();
-        self.read(step, "HEAD", &format!("manifests/{tag}"));
+        let at = self.now();
+        self.read(at, "HEAD", &format!("manifests/{tag}"));
         let found = match self.kept_tag(tag) {
             None => self.inner.stat_tag(tag).await?,
             Some(kept) => Some(Descriptor::of(&kept.media_type, &kept.bytes)),
         };
-        self.over(step).await;
+        self.over(at).await;
         Ok(found)
     }
 
     async fn tags(&self) -> Result<Vec<String>, RegistryError> {
-        let step = self.step();
-        self.read(step, "GET", "tags/list");
+        let at = self.now();
+        self.read(at, "GET", "tags/list");
         let mut tags = self.inner.tags().await?;
         tags.extend(self.written.borrow().tags.keys().cloned());
         tags.sort();
         tags.dedup();
-        self.over(step).await;
+        self.over(at).await;
         Ok(tags)
     }
 
     async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        let step = self.step();
-        self.read(step, "HEAD", &format!("blobs/{digest}"));
+        let at = self.now();
+        self.read(at, "HEAD", &format!("blobs/{digest}"));
         let found = self.inner.has_blob(digest).await?;
-        self.over(step).await;
+        self.over(at).await;
         Ok(found)
     }
 
@@ -210,7 +237,7 @@ impl Registry for Rehearsed {
         descriptor: &Descriptor,
         _offset: u64,
     ) -> Result<Option<BlobReader>, RegistryError> {
-        self.read(self.step(), "GET", &format!("blobs/{}", descriptor.digest));
+        self.read(self.now(), "GET", &format!("blobs/{}", descriptor.digest));
         Ok(Some(Box::new(io::empty())))
     }
 
@@ -219,27 +246,28 @@ impl Registry for Rehearsed {
         content: &Content<'_>,
         mount: Option<&Repository>,
     ) -> Result<Stored, RegistryError> {
-        let (digest, step) = (content.digest(), self.step());
+        let (digest, at) = (content.digest(), self.now());
         let Some(repository) = self.inner.repository().cloned() else {
             if self.inner.has_blob(digest).await? {
                 return Ok(Stored::Already);
             }
-            let read = self.opened(content, step - 1).await?;
-            self.write(step.max(read + 1), "PUT", &format!("blobs/{digest}"));
-            self.over(step).await;
+            let before = At { step: at.step - 1, ..at };
+            let at = self.opened(content, before).await?.later(1);
+            self.write(at, "PUT", &format!("blobs/{digest}"));
+            self.over(at).await;
             return Ok(Stored::Uploaded);
         };
         let mount = mount.filter(|from| from.host() == repository.host());
         let mount = mount.filter(|_| self.inner.abilities().mounts != Some(false));
         // The one question answers whether it is there, links it, or opens an upload.
         let from = mount.unwrap_or(&repository);
-        self.write(step, "POST", &format!("blobs/uploads/?mount={digest}&from={}", from.path()));
+        self.write(at, "POST", &format!("blobs/uploads/?mount={digest}&from={}", from.path()));
         let (stored, last) = if mount.is_some() {
-            (Stored::Mounted, step)
+            (Stored::Mounted, at)
         } else if self.inner.has_blob(digest).await? {
-            (Stored::Already, step)
+            (Stored::Already, at)
         } else {
-            let last = self.opened(content, step).await? + 1;
+            let last = self.opened(content, at).await?.later(1);
             self.write(last, "PUT", &format!("blobs/uploads/…?digest={digest}"));
             (Stored::Uploaded, last)
         };
@@ -253,23 +281,23 @@ impl Registry for Rehearsed {
         bytes: &[u8],
         tags: &[String],
     ) -> Result<Put, RegistryError> {
-        let (digest, step) = (Digest::of(bytes), self.step());
+        let (digest, at) = (Digest::of(bytes), self.now());
         // A host of which nothing is known is taken for one that takes one tag at a time.
         let taken = match (tags, self.inner.abilities().many_tags) {
             ([], _) => {
-                self.write(step, "PUT", &format!("manifests/{digest}"));
+                self.write(at, "PUT", &format!("manifests/{digest}"));
                 tags
             }
             ([tag], _) => {
-                self.write(step, "PUT", &format!("manifests/{tag}"));
+                self.write(at, "PUT", &format!("manifests/{tag}"));
                 tags
             }
             ([first, others @ ..], None) => {
-                self.write(step, "PUT", &format!("manifests/{first}?tag={}", others.join("&tag=")));
+                self.write(at, "PUT", &format!("manifests/{first}?tag={}", others.join("&tag=")));
                 std::slice::from_ref(first)
             }
             (tags, Some(many)) => {
-                self.write(step, "PUT", &format!("manifests/{digest}?tag={}", tags.join("&tag=")));
+                self.write(at, "PUT", &format!("manifests/{digest}?tag={}", tags.join("&tag=")));
                 if many { tags } else { &[] }
             }
         };
@@ -281,7 +309,7 @@ impl Registry for Rehearsed {
             // The answer to a write would tell whether the host lists referrers; here a look has to.
             self.inner.referrers(&subject, None).await?;
         }
-        self.over(step).await;
+        self.over(at).await;
         let mut written = self.written.borrow_mut();
         let manifest = Manifest { media_type: media_type.to_owned(), digest, bytes: bytes.to_vec() };
         written.manifests.insert(digest, manifest);
@@ -302,22 +330,23 @@ impl Registry for Rehearsed {
     }
 
     async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError> {
-        let mut step = self.step();
+        let mut at = self.now();
+        let mut last = at;
         let subjects: BTreeSet<Digest> = unlisted.iter().map(|one| one.subject).collect();
         for subject in subjects {
             let listed = self.inner.referrers(&subject, None).await?;
-            let entries = unlisted.iter().filter(|one| one.subject == subject).map(|one| &one.entry);
+            let mut entries = unlisted.iter().filter(|one| one.subject == subject).map(|one| &one.entry);
             let path = format!("manifests/sha256-{}", subject.hex());
-            self.write(step, "GET", &path);
-            if entries.clone().all(|entry| listed.contains(entry)) {
-                step += 1;
-                continue;
+            self.write(at, "GET", &path);
+            last = at;
+            if !entries.all(|entry| listed.contains(entry)) {
+                self.write(at.later(1), "PUT", &path);
+                last = at.later(2);
+                self.write(last, "GET", &path);
             }
-            self.write(step + 1, "PUT", &path);
-            self.write(step + 2, "GET", &path);
-            step += 3;
+            at = last.later(1);
         }
-        self.over(step - 1).await;
+        self.over(last).await;
         Ok(())
     }
 
@@ -326,7 +355,7 @@ impl Registry for Rehearsed {
         subject: &Digest,
         artifact_type: Option<&str>,
     ) -> Result<Vec<Descriptor>, RegistryError> {
-        let step = self.step();
+        let at = self.now();
         let known = self.inner.abilities().referrers;
         // Only one asks whether the host has such a list; the others wait for the answer.
         let first = known.is_none() && !self.notes.asking.replace(known.is_none());
@@ -335,17 +364,17 @@ impl Registry for Rehearsed {
             self.notes.asking.set(false);
         }
         let mut found = found?;
-        let waited = step + usize::from(known.is_none());
+        let waited = at.later(usize::from(known.is_none()));
         let last = match self.inner.abilities().referrers {
             Some(false) => {
                 if first {
-                    self.read(step, "GET", &format!("referrers/{subject}"));
+                    self.read(at, "GET", &format!("referrers/{subject}"));
                 }
                 self.read(waited, "GET", &format!("manifests/sha256-{}", subject.hex()));
                 waited
             }
             Some(true) | None => {
-                let asked = if first { step } else { waited };
+                let asked = if first { at } else { waited };
                 self.read(asked, "GET", &format!("referrers/{subject}"));
                 asked
             }
@@ -361,17 +390,5 @@ impl Registry for Rehearsed {
         found.retain(|entry| artifact_type.is_none() || entry.artifact_type.as_deref() == artifact_type);
         self.over(last).await;
         Ok(found)
-    }
-}
-
-impl Rehearsed {
-    /// Opens content that is sent after a step; the last step that was needed for it.
-    async fn opened(&self, content: &Content<'_>, step: usize) -> Result<usize, RegistryError> {
-        let before = self.notes.requests.borrow().len();
-        self.notes.after.set(Some(step));
-        let opened = content.open(0).await;
-        self.notes.after.set(None);
-        drop(opened?);
-        Ok(step + usize::from(self.notes.requests.borrow().len() > before))
     }
 }
