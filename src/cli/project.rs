@@ -174,7 +174,9 @@ fn tagged(context: &Context, repository: &Repository, tag: &Tag) -> Result<Optio
 /// `package.name` of the `Cargo.toml` at the top.
 fn cargo_package(root: &Path) -> Option<String> {
     let bytes = fs::read(&root.join("Cargo.toml"), yaml::MAX_BYTES).ok()?;
-    let manifest: toml::Table = std::str::from_utf8(&bytes).ok()?.parse().ok()?;
+    let text =
+        std::str::from_utf8(&bytes).ok().filter(|text| crate::format::toml::too_deep(text).is_none())?;
+    let manifest: toml::Table = text.parse().ok()?;
     Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
 }
 

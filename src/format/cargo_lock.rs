@@ -44,6 +44,9 @@ impl CargoLock {
             return Err(CargoLockError::TooLarge { found: bytes.len() });
         }
         let text = std::str::from_utf8(bytes).map_err(|_| CargoLockError::NotText)?;
+        if super::toml::too_deep(text).is_some() {
+            return Err(CargoLockError::Deep);
+        }
         let document: Document = toml::from_str(text).map_err(CargoLockError::Toml)?;
         match document.version {
             Some(3 | 4) => Ok(Self { packages: document.package }),
@@ -77,6 +80,9 @@ pub enum CargoLockError {
     /// Not UTF-8.
     #[error("the lock file is not UTF-8")]
     NotText,
+    /// Brackets in brackets without end.
+    #[error("the lock file is nested deeper than any that Cargo writes")]
+    Deep,
     /// Not TOML, or not the fields of a lock file.
     #[error("the lock file cannot be read")]
     Toml(#[source] toml::de::Error),
@@ -100,7 +106,7 @@ impl Hint for CargoLockError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Version { .. } => vec!["write it again with `cargo generate-lockfile`".to_owned()],
-            Self::TooLarge { .. } | Self::NotText | Self::Toml(_) => Vec::new(),
+            Self::TooLarge { .. } | Self::NotText | Self::Deep | Self::Toml(_) => Vec::new(),
         }
     }
 }
@@ -135,6 +141,12 @@ version = "0.3.0"
             lock.packages[0].dependencies.iter().map(|dependency| lock.resolve(dependency)).collect();
         assert_eq!(indexes, [Some(1), Some(2), Some(3)]);
         assert_eq!(lock.resolve("c"), None);
+    }
+
+    #[test]
+    fn refuses_nesting_without_end() {
+        let text = format!("version = 4\nx = {}", "[{ a = b = [".repeat(4000));
+        assert!(matches!(CargoLock::parse(text.as_bytes()), Err(CargoLockError::Deep)));
     }
 
     #[test]

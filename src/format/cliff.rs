@@ -67,6 +67,9 @@ impl Cliff {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| CliffError::NotText { path: path.to_owned() })?;
         let reading = Reading { text, path };
+        if let Some(at) = super::toml::too_deep(text) {
+            return Err(reading.refuse("nested too deep".to_owned(), at..at + 1));
+        }
         let root = DeTable::parse(text).map_err(|error| {
             let span = error.span().unwrap_or(0..0);
             reading.refuse(error.message().lines().next().unwrap_or_default().to_owned(), span)
@@ -294,6 +297,15 @@ mod tests {
             [(2, "changelog.header", "x"), (14, "remote.github.owner", "o"), (16, "bump.initial_tag", "1")]
         );
         assert!(cliff.filter_commits);
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        // The parser goes on behind the second `=`, and deeper with each.
+        for text in ["x = [{ a = b = [".repeat(4000), format!("x = {}", "[".repeat(100))] {
+            let error = Cliff::parse(text.as_bytes(), "cliff.toml").unwrap_err();
+            assert_eq!(error.to_string(), "nested too deep", "{}", &text[..20]);
+        }
     }
 
     #[test]

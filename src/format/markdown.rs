@@ -8,7 +8,8 @@ pub fn text(text: &str) -> String {
     let mut rest = clean.trim();
     // What would open a block at the start of a line.
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    if digits > 0 && digits < 10 && rest[digits..].starts_with(['.', ')']) {
+    let item = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
+    if digits > 0 && digits < 10 && rest[digits..].starts_with(['.', ')']) && item(&rest[digits + 1..]) {
         out.push_str(&rest[..digits]);
         out.push('\\');
         out.push_str(&rest[digits..=digits]);
@@ -53,9 +54,28 @@ pub fn code(text: &str) -> String {
 pub fn link(text: &str, url: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"<>()[]\\\"'`".contains(&byte);
     let allowed = ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme));
-    let shown =
-        if text == url { url.replace(['[', ']', '\\', '`', '<', '>', '*'], "") } else { self::text(text) };
-    if allowed && url.bytes().all(plain) { format!("[{shown}]({url})") } else { self::text(text) }
+    if !allowed || !url.bytes().all(plain) {
+        return self::text(text);
+    }
+    format!("[{}]({url})", if text == url { address(url) } else { self::text(text) })
+}
+
+/// An address as the text of its own link. In there nothing becomes a link or a mention; markup is markup.
+fn address(url: &str) -> String {
+    let mut out = String::with_capacity(url.len());
+    let bytes = url.as_bytes();
+    let word = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    for (at, c) in url.char_indices() {
+        let active = match c {
+            '*' | '~' | '|' | '$' => true,
+            '_' => !word(at.checked_sub(1)) || !word(at.checked_add(1)),
+            '&' => word(at.checked_add(1)) || url[at + 1..].starts_with('#'),
+            _ => false,
+        };
+        out.extend(active.then_some('\\'));
+        out.push(c);
+    }
+    out
 }
 
 fn first_word(text: &str) -> &str {
@@ -157,6 +177,7 @@ mod tests {
             ("# heading", "\\# heading"),
             ("- item", "\\- item"),
             ("1. item", "1\\. item"),
+            ("1.2.0 and 2)x", "1.2.0 and 2)x"),
             ("#12 first", "`#12` first"),
             ("a\u{202e}b\u{1b}[0m\nc", "a b \\[0m c"),
             ("&lt; & AT&T", "\\&lt; & AT\\&T"),
@@ -167,6 +188,10 @@ mod tests {
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("`"), "`` ` ``");
         assert_eq!(link("x", "javascript:alert(1)"), "x");
+        assert_eq!(
+            link("https://a/~x/a_b/__c__?d&e", "https://a/~x/a_b/__c__?d&e"),
+            "[https://a/\\~x/a_b/\\_\\_c\\_\\_?d\\&e](https://a/~x/a_b/__c__?d&e)"
+        );
         assert_eq!(link("#1", "https://a/b/1"), "[`#1`](https://a/b/1)");
     }
 

@@ -24,5 +24,6 @@ pub mod purl;
 pub mod release_manifest;
 pub mod source_archive;
 pub mod sshsig;
+pub mod toml;
 pub mod withdrawal;
 pub mod yaml;

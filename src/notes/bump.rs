@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use super::entry::Entry;
+use super::entry::{Entry, Place};
 use crate::config::BumpLevel;
 
 /// Which part of the version moves.
@@ -65,6 +65,7 @@ fn usual_break(young: bool) -> Bump {
 
 fn usual(entry: &Entry) -> Option<Bump> {
     match entry.kind.as_str() {
+        "" if entry.place == Place::Hidden => None,
         "feat" | "feature" | "deprecate" | "deprecated" => Some(Bump::Minor),
         "docs" | "doc" | "style" | "test" | "tests" | "chore" | "ci" | "build" => {
             entry.scopes.iter().any(|scope| scope.eq_ignore_ascii_case("deps")).then_some(Bump::Patch)
@@ -97,6 +98,8 @@ mod tests {
             ("deps: x", Some(Bump::Patch), Some(Bump::Patch)),
             ("No type at all", Some(Bump::Patch), Some(Bump::Patch)),
             ("docs: x", None, None),
+            ("Release v1.2.3", None, None),
+            ("fixup! feat: x", None, None),
             ("chore(release): x", None, None),
         ] {
             assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::noise::is_noise;
 use super::people;
 use super::signature::Signed;
 use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
@@ -217,7 +218,11 @@ impl Entry {
             return (!first.is_empty()).then(|| Self {
                 id,
                 kind: String::new(),
-                place: Place::Listed(if advisory { Section::Security } else { Section::Changed }),
+                place: match advisory {
+                    true => Place::Listed(Section::Security),
+                    false if is_noise(first) => Place::Hidden,
+                    false => Place::Listed(Section::Changed),
+                },
                 scopes: Vec::new(),
                 description: without_number(first, &references).to_owned(),
                 breaking: Vec::new(),

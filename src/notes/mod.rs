@@ -17,6 +17,7 @@ mod history;
 pub mod import;
 pub mod lint;
 mod merge;
+mod noise;
 mod overrides;
 mod ownership;
 mod people;

@@ -1,6 +1,6 @@
 //! Who contributed, as far as the commits tell.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::model::{CommitId, Person};
 
@@ -17,6 +17,8 @@ pub struct Contributor {
     pub first_time: Option<bool>,
     /// The oldest commit of this person in the release.
     pub first_sha: CommitId,
+    /// The number of the pull request that brought it; only of somebody who contributed for the first time.
+    pub first_pr: Option<String>,
 }
 
 /// The account in an address that hides another: `1+login@users.noreply.github.com` or without the number, the same with
@@ -90,31 +92,74 @@ pub(super) fn key(person: &Person) -> String {
 /// The first commit of a person, by key.
 pub(super) type FirstCommit<'a> = dyn Fn(&str) -> Option<CommitId> + 'a;
 
-/// The people behind commits given newest first, sorted by name. `first` tells the first commit of a person.
+/// What people with a given and a family name are known by, whatever their address; `None` for other names.
+pub(super) fn name_key(person: &Person) -> Option<String> {
+    let name = person.name.trim();
+    // No address and no account has a blank.
+    name.contains(' ').then(|| name.to_lowercase())
+}
+
+/// Somebody while commits are gone through.
+struct Somebody {
+    contributor: Contributor,
+    /// Every key the person is known by, with the oldest commit of the release under it.
+    keys: Vec<(String, CommitId)>,
+}
+
+/// The people behind commits given newest first, sorted by name. Two addresses with one full name are one person, as
+/// long as their accounts do not say otherwise. `first` tells the first commit of a person.
 pub(super) fn contributors<'a>(
     commits: impl Iterator<Item = (CommitId, &'a [Person])>,
     first: Option<&FirstCommit<'_>>,
 ) -> Vec<Contributor> {
-    let mut people: BTreeMap<String, Contributor> = BTreeMap::new();
+    let mut people: Vec<Somebody> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (id, persons) in commits {
         for person in persons.iter().filter(|person| !person.name.is_empty()) {
             let login = login(&person.email);
-            let contributor = people.entry(key(person)).or_insert_with(|| Contributor {
-                name: person.name.clone(),
-                login: login.map(str::to_owned),
-                bot: is_bot(person),
-                first_time: None,
-                first_sha: id,
+            let own = key(person);
+            let at = places.get(&own).copied().or_else(|| {
+                let at = *places.get(&name_key(person)?)?;
+                let known = people[at].contributor.login.as_deref();
+                (known.is_none() || login.is_none()).then_some(at)
             });
+            let at = at.unwrap_or(people.len());
+            if at == people.len() {
+                people.push(Somebody {
+                    contributor: Contributor {
+                        name: person.name.clone(),
+                        login: None,
+                        bot: is_bot(person),
+                        first_time: None,
+                        first_sha: id,
+                        first_pr: None,
+                    },
+                    keys: Vec::new(),
+                });
+            }
+            let Somebody { contributor, keys } = &mut people[at];
             contributor.first_sha = id;
+            contributor.login = contributor.login.take().or_else(|| login.map(str::to_owned));
+            for key in [Some(own), name_key(person)].into_iter().flatten() {
+                match keys.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, oldest)) => *oldest = id,
+                    None => {
+                        places.entry(key.clone()).or_insert(at);
+                        keys.push((key, id));
+                    }
+                }
+            }
         }
     }
-    if let Some(first) = first {
-        for (key, contributor) in &mut people {
-            contributor.first_time = Some(first(key) == Some(contributor.first_sha));
-        }
-    }
-    let mut people: Vec<Contributor> = people.into_values().collect();
+    let mut people: Vec<Contributor> = people
+        .into_iter()
+        .map(|Somebody { mut contributor, keys }| {
+            let is_first =
+                |first: &FirstCommit<'_>| keys.iter().all(|(key, oldest)| first(key) == Some(*oldest));
+            contributor.first_time = first.map(is_first);
+            contributor
+        })
+        .collect();
     people.sort_by(|left, right| (&left.name, &left.login).cmp(&(&right.name, &right.login)));
     people
 }
@@ -143,6 +188,47 @@ mod tests {
         ] {
             assert_eq!(login(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn one_person_with_two_addresses() {
+        let id = |at: u8| CommitId::from_bytes([at; 20]);
+        let person = |name: &str, email: &str| Person { name: name.to_owned(), email: email.to_owned() };
+        let commits = [
+            (id(5), vec![person("Ada Lovelace", "ada@home")]),
+            (id(4), vec![person("ada lovelace", "1+ada@users.noreply.github.com")]),
+            (id(3), vec![person("Ada Lovelace", "2+other@users.noreply.github.com")]),
+            (id(2), vec![person("ada", "one@x"), person("ada", "two@x")]),
+        ];
+        let told = |first: &FirstCommit<'_>| {
+            let all = commits.iter().map(|(id, people)| (*id, people.as_slice()));
+            let people = contributors(all, Some(first)).into_iter();
+            people
+                .map(|person| {
+                    (person.name, person.login.unwrap_or_default(), person.first_time, person.first_sha)
+                })
+                .collect::<Vec<_>>()
+        };
+        let row = |name: &str, login: &str, first: bool, at: u8| {
+            (name.to_owned(), login.to_owned(), Some(first), id(at))
+        };
+        // The other account is another person; nicknames alone make nobody the same.
+        let first = |key: &str| match key {
+            "ada@home" => Some(id(5)),
+            "@ada" => Some(id(4)),
+            "@other" => Some(id(3)),
+            "ada lovelace" => Some(id(1)),
+            _ => Some(id(2)),
+        };
+        assert_eq!(
+            told(&first),
+            [
+                row("Ada Lovelace", "ada", false, 4),
+                row("Ada Lovelace", "other", false, 3),
+                row("ada", "", true, 2),
+                row("ada", "", true, 2),
+            ]
+        );
     }
 
     #[test]

@@ -128,7 +128,9 @@ pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> H
     // As in the notes: who merges has not written what is merged.
     for commit in history.commits().iter().filter(|commit| commit.parents.len() < 2) {
         for author in authors(commit) {
-            first.insert(people::key(&person(&author)), commit.id);
+            let author = person(&author);
+            first.extend(people::name_key(&author).map(|key| (key, commit.id)));
+            first.insert(people::key(&author), commit.id);
         }
     }
     first
@@ -177,10 +179,13 @@ pub fn release(
         }
     }
     let first = recipe.first.map(|first| move |key: &str| first.get(key).copied());
-    let contributors = people::contributors(
+    let mut contributors = people::contributors(
         people.iter().map(|(id, persons)| (*id, persons.as_slice())),
         first.as_ref().map(|first| first as &people::FirstCommit<'_>),
     );
+    for contributor in contributors.iter_mut().filter(|person| person.first_time == Some(true)) {
+        contributor.first_pr = brought_by(contributor.first_sha, history, &relations, recipe);
+    }
     // A tag without an object of its own is as old as its commit.
     let tagged = |tag: &TagFacts| match history.commit(tag.commit) {
         Some(commit) if tag.object == tag.commit => Some(commit.time),
@@ -219,6 +224,14 @@ pub fn release(
             .enrichment
             .map(|known| owned.iter().filter(|commit| known.is_missing(commit.id)).count()),
     }
+}
+
+/// The pull request that brought a commit, as far as anything tells.
+fn brought_by(id: CommitId, history: &History, relations: &Relations, recipe: &Recipe<'_>) -> Option<String> {
+    let told = || Some(Entry::of_message(id, &history.commit(id)?.message)?.pull_request()?.id.clone());
+    let merged = || Some(relations.merged_by.get(&id)?.id.clone());
+    let known = || Some(recipe.enrichment?.pull_request(id)?.number.to_string());
+    told().or_else(merged).or_else(known)
 }
 
 /// The other release tags of the commit of a release, lowest version first.
@@ -278,6 +291,10 @@ fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<E
         let title = merge_title(&commit.message);
         let Some(mut entry) = Entry::of_message(commit.id, title) else { return Vec::new() };
         entry.references.extend(merge_number(&commit.message));
+        // A branch without a better name stands for what it brings all the same.
+        if entry.kind.is_empty() && entry.place == Place::Hidden {
+            entry.place = Place::Listed(Section::Changed);
+        }
         return vec![entry];
     }
     let Some(mut entry) = Entry::of_message(commit.id, &commit.message) else { return Vec::new() };

@@ -118,6 +118,7 @@ struct PersonView<'a> {
     login: Option<&'a str>,
     bot: bool,
     first_sha: String,
+    first_pr: Option<&'a str>,
 }
 
 /// Where the pages of a release are, what is left out of it, and what is written about it by hand.
@@ -261,6 +262,7 @@ impl<'a> PersonView<'a> {
             login: contributor.login.as_deref(),
             bot: contributor.bot,
             first_sha: contributor.first_sha.to_string(),
+            first_pr: contributor.first_pr.as_deref(),
         }
     }
 }
@@ -273,7 +275,7 @@ pub(super) fn sample() -> Value {
         "issues": ["3"], "advisories": ["CVE-2026-1"], "authors": ["Ada"], "reverts": sha, "shipped": "v1.2.1",
         "also_in": ["v1.1.5"],
     });
-    let person = json!({ "name": "Ada", "login": "ada", "bot": false, "first_sha": sha });
+    let person = json!({ "name": "Ada", "login": "ada", "bot": false, "first_sha": sha, "first_pr": "12" });
     let section =
         json!({ "title": "Added", "mark": "###", "written": "words", "entries": [entry], "left_out": 1 });
     let release = json!({

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use kyklos_release::model::{Commit, CommitId, Origin, Person, TagFacts};
 use kyklos_release::notes::signature::Signed;
 use kyklos_release::notes::{
-    BODY, Document, Extent, History, Preset, Recipe, ReleaseNotes, RenderError, Rules, Section, Since,
-    Squash, Wanted, Writer, first_commits, release,
+    AlsoIn, BODY, Document, Extent, History, Insert, Ours, Preset, Recipe, ReleaseNotes, RenderError, Rules,
+    Section, Since, Squash, Wanted, Writer, edit, first_commits, release,
 };
 use proptest::prelude::*;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
@@ -21,6 +21,11 @@ fn id(number: usize) -> CommitId {
 
 /// The notes of a version with these messages and authors, newest first.
 fn notes(version: &str, commits: &[(String, String)]) -> ReleaseNotes {
+    named("v", version, None, commits)
+}
+
+/// The same where tags begin with something else; with `base` the oldest commit is the release before.
+fn named(start: &str, version: &str, base: Option<&str>, commits: &[(String, String)]) -> ReleaseNotes {
     let people = commits.iter().enumerate().map(|(at, (message, name))| Commit {
         id: id(at + 1),
         parents: if at + 1 < commits.len() { vec![id(at + 2)] } else { Vec::new() },
@@ -30,13 +35,15 @@ fn notes(version: &str, commits: &[(String, String)]) -> ReleaseNotes {
         message: message.clone(),
         signed: false,
     });
-    let tag = TagFacts {
-        tag: format!("v{version}").parse().unwrap(),
+    let tagged = |version: &str, at: usize| TagFacts {
+        tag: format!("{start}{version}").parse().unwrap(),
         version: version.parse().unwrap(),
-        commit: id(1),
-        object: id(1),
+        commit: id(at),
+        object: id(at),
     };
-    let history = History::new(people.collect(), vec![tag.clone()]);
+    let tag = tagged(version, 1);
+    let tags = base.map(|base| tagged(base, commits.len())).into_iter().chain([tag.clone()]);
+    let history = History::new(people.collect(), tags.collect());
     let wanted = Wanted::release(&tag);
     let share = history.shares(&[wanted], Since::Policy).pop().unwrap();
     let rules = Rules {
@@ -45,6 +52,7 @@ fn notes(version: &str, commits: &[(String, String)]) -> ReleaseNotes {
     };
     let person = Person::clone;
     let first: HashMap<String, CommitId> = first_commits(&history, &person);
+    let elsewhere = |_: &Commit| vec![tag.tag.clone()];
     let recipe = Recipe {
         first_parent: false,
         squash: Squash::All,
@@ -56,7 +64,7 @@ fn notes(version: &str, commits: &[(String, String)]) -> ReleaseNotes {
         signature: &|_| Signed::default(),
         older: None,
         enrichment: None,
-        elsewhere: None,
+        elsewhere: base.map(|_| &elsewhere as &AlsoIn<'_>),
         first: Some(&first),
     };
     release(&history, &wanted, &share, None, &recipe)
@@ -88,7 +96,10 @@ fn texts(notes: &ReleaseNotes) -> Vec<String> {
     texts
 }
 
-const TITLES: [&str; 27] = [
+const TITLES: [&str; 30] = [
+    "1.2.1 - 1970-01-01",
+    "[1.2.1] - 1970-01-01",
+    "app 1.2.1",
     "Changelog",
     "1.2.0 - 1970-01-01",
     "[1.2.0] - 1970-01-01",
@@ -130,6 +141,11 @@ const LINKS: [&str; 7] = [
 
 /// Everything in a text that should not be there.
 fn hostile(text: &str) -> Vec<String> {
+    hostile_beside(text, &LINKS, &|title| TITLES.contains(&title))
+}
+
+/// The same with other links and headings.
+fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool) -> Vec<String> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
@@ -147,7 +163,7 @@ fn hostile(text: &str) -> Vec<String> {
             Event::Html(html) | Event::InlineHtml(html) => found.push(format!("HTML {html}")),
             Event::Start(Tag::Link { dest_url, .. }) => {
                 links += 1;
-                if !LINKS.iter().any(|allowed| dest_url.starts_with(allowed)) {
+                if !allowed.iter().any(|allowed| dest_url.starts_with(allowed)) {
                     found.push(format!("link {dest_url}"));
                 }
             }
@@ -170,7 +186,8 @@ fn hostile(text: &str) -> Vec<String> {
                     c.is_control()
                         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
                 };
-                if text.contains(odd) || text.contains('@') {
+                // No forge calls anybody who stands in the text of a link.
+                if text.contains(odd) || (links == 0 && text.contains('@')) {
                     found.push(format!("text {text:?}"));
                 }
                 if links == 0 && (text.contains("://") || text.to_lowercase().contains("www.")) {
@@ -180,7 +197,7 @@ fn hostile(text: &str) -> Vec<String> {
             }
             Event::Code(code) => block.push_str(&format!("`{code}`")),
             Event::End(TagEnd::Heading(_)) => {
-                if !TITLES.contains(&block.as_str()) {
+                if !is_title(&block) {
                     found.push(format!("heading {block}"));
                 }
                 block.clear();
@@ -274,6 +291,126 @@ proptest! {
     fn notes_bring_nothing_but_text(commits in hostile_commits()) {
         for text in texts(&notes("1.2.0", &commits)) {
             prop_assert_eq!(hostile(&text), Vec::<String>::new(), "{}", text);
+        }
+    }
+}
+
+/// What tags, branches, repositories and projects may be called.
+fn hostile_name() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        2 => prop::sample::select(vec![
+            "@org/pkg@", "pkg@v", "v", "release-", "a_b_c/", "__x__", "~x~", "www.evil.example/", "1.", "+", "@all/",
+            "fixes/", "GH-1/", "http/", "-", "--", "_",
+        ]).prop_map(str::to_owned),
+        1 => "[A-Za-z0-9._+@/-]{0,9}",
+    ];
+    prop::collection::vec(word, 0..3).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+    #[test]
+    fn names_bring_nothing_but_text(
+        start in hostile_name().prop_filter("a tag", |start| format!("{start}1.2.0").parse::<kyklos_release::model::Tag>().is_ok()),
+        owner in "[A-Za-z0-9._~-]{1,6}(/[A-Za-z0-9._~-]{1,6}){0,2}",
+        repo in "[A-Za-z0-9._~-]{1,8}",
+        host in prop::sample::select(vec!["github.com", "gitlab.example", "codeberg.org", "dev.azure.com", "git.x:8443"]),
+        project in hostile_text(),
+        commits in hostile_commits(),
+        branch in hostile_text(),
+    ) {
+        let Some(origin) = Origin::from_url(&format!("https://{host}/{owner}/{repo}")) else { return Ok(()) };
+        let mut commits = commits;
+        commits.insert(0, (format!("Merge branch '{branch}'"), "Ada".to_owned()));
+        commits.insert(0, (format!("Revert \"{branch}\"\n\nThis reverts commit {}.", "ab".repeat(20)), "Ada".to_owned()));
+        let notes = named(&start, "1.2.0", Some("1.1.0"), &commits);
+        prop_assert!(notes.previous.is_some());
+        let document = Document { name: project.clone(), ..document() };
+        let web = format!("https://{host}/");
+        let allowed: Vec<&str> = LINKS.iter().copied().chain([web.as_str()]).collect();
+        let shown = kyklos_release::format::markdown::text(&project);
+        let is_title = |title: &str| TITLES.contains(&title) || title.ends_with(" 1.2.0") || title == "1.2.0";
+        for preset in PRESETS {
+            for origin in [Some(origin.clone()), None] {
+                let writer = Writer::new(preset, origin).unwrap();
+                let whole = writer.release_notes(&notes, &document).unwrap();
+                prop_assert!(whole.starts_with(format!("# {shown} 1.2.0").trim_end()), "{}", whole);
+                let mut texts = vec![writer.changelog(std::slice::from_ref(&notes), Extent::Whole).unwrap(), whole.clone()];
+                texts.extend(writer.body(&notes, &document, whole.len() - 200).ok().map(|fitted| fitted.text));
+                for text in texts {
+                    prop_assert_eq!(hostile_beside(&text, &allowed, &is_title), Vec::<String>::new(), "{}", text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_changelog_that_is_added_to_gets_nothing_but_text(
+        commits in hostile_commits(),
+        old in prop::sample::select(vec![
+            "",
+            "# Changelog\n",
+            "# Changelog\n\nWith care.\n\n## 1.1.0\n\n- old\n",
+            "# Changelog\r\n\r\n## [Unreleased]\r\n\r\n- mine\r\n\r\n## [1.1.0] - 2026-01-01\r\n\r\n- old\r\n\r\n[1.1.0]: https://github.com/acme/app/x\r\n",
+            "# Changelog\n\n## 1.2.0\n\n### Added\n\n- mine\n\n## 1.1.0\n\n```\n## 1.0.0\n```\n",
+        ]),
+    ) {
+        let notes = notes("1.2.0", &commits);
+        let entries = notes.sections.iter().flat_map(|(_, entries)| entries).chain(&notes.breaking);
+        let ours = Ours {
+            commits: notes.commits.iter().map(ToString::to_string).collect(),
+            numbers: entries.filter_map(|entry| Some(entry.pull_request()?.id.clone())).collect(),
+        };
+        let is_title = |title: &str| TITLES.contains(&title) || ["1.1.0", "1.1.0 - 2026-01-01", "[Unreleased]"].contains(&title);
+        for preset in [Preset::Kyklos, Preset::KeepAChangelog] {
+            let writer = Writer::new(preset, Origin::from_url("https://github.com/acme/app")).unwrap();
+            let generated = writer.changelog(std::slice::from_ref(&notes), Extent::Whole).unwrap();
+            let insert = Insert { generated: &generated, releases: 1, ours: &ours, head_url: Some("https://github.com/acme/app/compare/v1.2.0...HEAD") };
+            let once = edit(old, &insert).unwrap().text;
+            let text = once.replace('\r', "");
+            let found = hostile_beside(&text.replace("```\n## 1.0.0\n```\n", ""), &LINKS, &is_title);
+            prop_assert_eq!(found, Vec::<String>::new(), "{}", once);
+            prop_assert_eq!(edit(&once, &insert).unwrap().text, once);
+        }
+    }
+}
+
+#[test]
+fn advisories_lead_to_their_pages_in_every_preset() {
+    let commit = |message: &str| (message.to_owned(), "Ada".to_owned());
+    let notes = notes(
+        "1.2.1",
+        &[
+            commit("fix: a hole\n\nRefs: GHSA-aaaa-bbbb-cccc, CVE-2026-12345"),
+            commit("chore(deps): an update for cve-2026-1 and CVE-2026-99999"),
+            commit("An old hole, CVE-2025-1000"),
+            commit("docs: how CVE-2026-12345 came to be"),
+            commit("feat!: stricter\n\nBREAKING CHANGE: closes CVE-2026-7777"),
+        ],
+    );
+    let link = |id: &str| {
+        let page = if id.starts_with("CVE") { "www.cve.org/CVERecord?id=" } else { "github.com/advisories/" };
+        format!("[{id}](https://{page}{id})")
+    };
+    for preset in PRESETS {
+        let writer = Writer::new(preset, Origin::from_url("https://github.com/acme/app")).unwrap();
+        for text in [
+            writer.changelog(std::slice::from_ref(&notes), Extent::Part).unwrap(),
+            writer.release_notes(&notes, &document()).unwrap(),
+        ] {
+            let (_, behind) = text.split_once("# Security\n\n").unwrap();
+            let section: Vec<&str> = behind.lines().take_while(|line| line.starts_with("- ")).collect();
+            let expected: [&[&str]; 4] = [
+                &["GHSA-aaaa-bbbb-cccc", "CVE-2026-12345"],
+                &["CVE-2026-99999"],
+                &["CVE-2025-1000"],
+                &["CVE-2026-7777"],
+            ];
+            assert_eq!(section.len(), expected.len(), "{text}");
+            for (line, ids) in section.iter().zip(expected) {
+                assert!(ids.iter().all(|id| line.contains(&link(id))), "{line}");
+            }
+            assert_eq!(hostile(&text), Vec::<String>::new());
         }
     }
 }

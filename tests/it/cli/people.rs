@@ -141,3 +141,66 @@ fn names_in_other_encodings_and_names_that_are_markup() {
     }
     assert!(!text.contains('\u{202e}'), "{text}");
 }
+
+#[test]
+fn newcomers_are_told_with_the_pull_request_that_brought_them() {
+    let repository = Repository::new();
+    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
+    commit_as(&repository, "Ada Lovelace <ada@home.example>", "feat: begin");
+    repository.tag("v0.1.0");
+    // The same person from another machine, and a person of the same first name.
+    commit_as(&repository, "Ada Lovelace <ada@work.example>", "feat: one (#2)");
+    commit_as(&repository, "Ada <a@other.example>", "docs: told nowhere else (#3)");
+    commit_as(&repository, "Ada <a@other.example>", "feat: two (#4)");
+    repository.git(&["checkout", "--quiet", "-b", "side"]);
+    commit_as(&repository, "Grace <1+grace@users.noreply.github.com>", "fix: three");
+    repository.git(&["checkout", "--quiet", "main"]);
+    commit_as(&repository, "Linus <l@example.com>", "fix: straight");
+    repository.git(&[
+        "merge",
+        "--quiet",
+        "--no-ff",
+        "--message",
+        "Merge pull request #5 from grace/side",
+        "side",
+    ]);
+    repository.tag("v0.2.0");
+    let run = kyklos(repository.path()).args("notes generate --tag v0.2.0 --preset github").run().expect(0);
+    let text = run.stdout();
+    let (_, newcomers) = text.split_once("## New Contributors\n\n").unwrap();
+    let linus = repository.git(&["rev-parse", "HEAD^1"]);
+    let expected = [
+        "- Ada made their first contribution in [#3](https://github.com/acme/app/pull/3)".to_owned(),
+        "- Grace ([grace](https://github.com/grace)) made their first contribution in [#5](https://github.com/acme/app/pull/5)".to_owned(),
+        format!("- Linus made their first contribution in [{}](https://github.com/acme/app/commit/{linus})", &linus[..7]),
+    ];
+    assert_eq!(newcomers.lines().take_while(|line| !line.is_empty()).collect::<Vec<_>>(), expected, "{text}");
+    // Programs are data, and not thanked.
+    commit_as(
+        &repository,
+        "dependabot[bot] <49699333+dependabot[bot]@users.noreply.github.com>",
+        "fix: five",
+    );
+    let only = kyklos(repository.path())
+        .args("notes generate --unreleased --release-notes")
+        .run()
+        .expect(0)
+        .stdout();
+    assert!(!only.contains("Contributors") && !only.contains("dependabot"), "{only}");
+}
+
+#[test]
+fn what_git_and_release_tools_write_is_no_line() {
+    let repository = Repository::new();
+    commit_as(&repository, "Ada <ada@example.com>", "feat: begin");
+    repository.tag("v1.0.0");
+    commit_as(&repository, "Ada <ada@example.com>", "v1.0.1");
+    commit_as(&repository, "Ada <ada@example.com>", "Merge branch 'main' into squashed");
+    commit_as(&repository, "Ada <ada@example.com>", "fixup! feat: begin");
+    let nothing = kyklos(repository.path()).args("notes next").run().expect(1);
+    assert!(nothing.stderr().contains("nothing to release after v1.0.0"), "{}", nothing.show());
+    commit_as(&repository, "Ada <ada@example.com>", "Words about something");
+    let release = &newest(&repository);
+    assert_eq!(release["stats"]["entries"], 1);
+    assert_eq!((&release["hidden"], &release["unconventional_count"]), (&json!(3), &json!(4)));
+}

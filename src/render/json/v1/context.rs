@@ -187,6 +187,7 @@ struct Somebody {
     bot: bool,
     first_time: Option<bool>,
     first_sha: String,
+    first_pr: Option<String>,
 }
 
 /// A field and what stands there.
@@ -346,6 +347,7 @@ impl Somebody {
             bot: self.bot,
             first_time: self.first_time,
             first_sha: parsed("contributors.first_sha", &self.first_sha)?,
+            first_pr: self.first_pr.clone(),
         })
     }
 }

@@ -188,6 +188,8 @@ pub struct Contributor {
     pub first_time: Option<bool>,
     /// The oldest commit of this person in the release.
     pub first_sha: String,
+    /// The pull request that brought it; only of somebody who contributed for the first time.
+    pub first_pr: Option<String>,
 }
 
 /// One section.
@@ -411,6 +413,7 @@ impl Contributor {
             bot: contributor.bot,
             first_time: contributor.first_time,
             first_sha: contributor.first_sha.to_string(),
+            first_pr: contributor.first_pr.clone(),
         }
     }
 }
