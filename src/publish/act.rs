@@ -104,8 +104,10 @@ async fn attach(world: &World<'_>, job: &Job<'_>, at: usize, referrer: usize) ->
     let made = attachment(world, job, at, referrer).await?;
     let failed = |source| PublishError::Registry { repository: image.repository.clone(), source };
     made.package.put(observe::registry(world, image)?).await.map_err(failed)?;
-    let name = &image.referrers[referrer].asset;
-    world.progress.finished("Attached", &format!("{name} to {}", image.repository));
+    let entry = &image.referrers[referrer];
+    let platform = image.platforms.iter().find(|platform| platform.digest == entry.subject);
+    let subject = platform.map_or_else(|| "the index".to_owned(), |platform| platform.platform.to_string());
+    world.progress.finished("Attached", &format!("{} to {subject} of {}", entry.asset, image.repository));
     Ok(())
 }
 
