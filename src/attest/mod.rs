@@ -1,7 +1,8 @@
 //! Floor 2: checksums, statements and signatures over `port::trust`.
 //!
 //! A release carries three bundles: one over `checksums.txt` (a message signature, for people who check by hand), one
-//! statement over every file with the facts of the release, and one statement over the image.
+//! statement over the image, and, made last, one statement over every file with the facts of the release. The last one
+//! covers the other two, and its own bytes have one form, so that a signed release has one identity.
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest, Rid};
 pub const CHECKSUMS: &str = "checksums.txt";
 /// The signature over [`CHECKSUMS`].
 pub const CHECKSUMS_BUNDLE: &str = "checksums.txt.sigstore.json";
-/// The statement over every file and the facts of the release.
+/// The statement over every other file, the other two bundles included, and the facts of the release.
 pub const RELEASE_BUNDLE: &str = "release.sigstore.json";
 /// The statement over the image: the index and every platform manifest.
 pub const IMAGE_BUNDLE: &str = "image.sigstore.json";

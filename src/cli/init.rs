@@ -25,6 +25,10 @@ const POLICY: &str = include_str!("../../templates/init/policy.yaml.hbs");
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
     let project = Project::open(context)?;
+    if project.repository.is_bare() {
+        return Err(CliError::usage("init-bare", "a bare repository has no work tree to write files into")
+            .hinted("git worktree add DIR, then run it there"));
+    }
     let language = |file: &str| fs::exists(&project.path(Path::new(file)));
     let origin = project.repository.origin();
     let data = json!({

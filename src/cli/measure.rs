@@ -223,7 +223,8 @@ pub(super) async fn image(
     let Some(index) = subject.index else { return Ok(None) };
     let root = image::fetch(registry, &index).await?;
     let expected = image::Expectations {
-        tag: Some(subject.tag.to_string()),
+        // A tag such as operator/v1.2.3 names more than the version of the image.
+        tag: Some(format!("v{}", subject.version)),
         revision: Some(subject.commit.to_string()),
         ..image::Expectations::default()
     };

@@ -17,6 +17,8 @@ use crate::plan::Facts;
 
 /// The policy file where `release.yaml` names none.
 const POLICY: &str = "policies/release.yaml";
+/// The configuration of a repository.
+const CONFIG: &str = "release.yaml";
 
 /// A repository and what its releases are.
 pub(super) struct Project {
@@ -33,7 +35,7 @@ pub(super) fn nearby(context: &Context) -> Result<Option<Config>, CliError> {
             let ancestors: Vec<&Path> = context.directory.ancestors().collect();
             let top = ancestors.iter().position(|directory| fs::exists(&directory.join(".git")));
             let inside = ancestors.iter().take(top.unwrap_or(0) + 1);
-            inside.map(|directory| directory.join("release.yaml")).find(|path| fs::exists(path))
+            inside.map(|directory| directory.join(CONFIG)).find(|path| fs::exists(path))
         }
     };
     let Some(path) = found else { return Ok(None) };
@@ -66,7 +68,7 @@ impl Project {
                 .directory
                 .ancestors()
                 .take_while(|directory| directory.starts_with(&root) || **directory == root)
-                .map(|directory| directory.join("release.yaml"))
+                .map(|directory| directory.join(CONFIG))
                 .find(|path| fs::exists(path)),
         };
         let config = match found {
@@ -74,7 +76,10 @@ impl Project {
                 let bytes = fs::read(&path, yaml::MAX_BYTES)?;
                 Config::load(&bytes, &path.strip_prefix(&root).unwrap_or(&path).display().to_string())?
             }
-            None => Config::named(&default_name(&repository, &root))?,
+            None => match committed(&repository)? {
+                Some(config) => config,
+                None => Config::named(&default_name(&repository, &root))?,
+            },
         };
         Ok(Self { repository, config })
     }
@@ -163,12 +168,21 @@ fn tagged(context: &Context, repository: &Repository, tag: &Tag) -> Result<Optio
     let root = repository.root();
     let below = context.directory.strip_prefix(&root).unwrap_or(Path::new(""));
     for directory in below.ancestors() {
-        let path = directory.join("release.yaml").display().to_string();
+        let path = directory.join(CONFIG).display().to_string();
         if let Some(bytes) = repository.read_file(commit, &path, yaml::MAX_BYTES)? {
             return Ok(Some(Config::load(&bytes, &format!("{tag}:{path}"))?));
         }
     }
     Ok(None)
+}
+
+/// The `release.yaml` of HEAD, for a repository that has no work tree where one could lie.
+fn committed(repository: &Repository) -> Result<Option<Config>, CliError> {
+    if !repository.is_bare() {
+        return Ok(None);
+    }
+    let bytes = repository.read_file(repository.head()?, CONFIG, yaml::MAX_BYTES)?;
+    Ok(bytes.map(|bytes| Config::load(&bytes, CONFIG)).transpose()?)
 }
 
 /// `package.name` of the `Cargo.toml` at the top.

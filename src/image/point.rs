@@ -5,7 +5,7 @@ use super::tags::{Looked, Meant, Move, TagPolicy, Wanted, decide, look_up};
 use super::together::{AT_ONCE, side_by_side};
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::model::Digest;
-use crate::port::{Manifest, Registry};
+use crate::port::{Hold, Manifest, Registry};
 
 /// Whether a tag that never moves is read again after it was set and before others move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,7 @@ pub async fn point(
     moves: &[Move],
     read_back: ReadBack,
 ) -> Result<(), ImageError> {
+    let _hold = hold(registry, &manifest.digest, moves).await?;
     let of = |policy| {
         let written = moves.iter().filter(move |one| one.policy == policy && one.state.is_written());
         written.map(|one| one.tag.clone()).collect::<Vec<String>>()
@@ -74,6 +75,28 @@ pub async fn point(
         }
     }
     Ok(())
+}
+
+/// Holds the tags of a store that can be held, and looks again at those that never move: since they were planned somebody
+/// else may have set them. Whoever sets tags keeps the hold until they are set.
+pub async fn hold(
+    registry: &dyn Registry,
+    digest: &Digest,
+    moves: &[Move],
+) -> Result<Option<Hold>, ImageError> {
+    let fixed = |one: &&Move| one.policy == TagPolicy::Immutable && one.state.is_written();
+    if !moves.iter().any(|one| fixed(&one)) {
+        return Ok(None);
+    }
+    let held = registry.hold_tags().await?;
+    if held.is_some() {
+        for Move { tag, .. } in moves.iter().filter(fixed) {
+            if let Some(found) = registry.resolve(tag).await?.filter(|found| found != digest) {
+                return Err(ImageError::TagTaken { tag: tag.clone(), expected: *digest, found });
+            }
+        }
+    }
+    Ok(held)
 }
 
 /// The tags that the store has set, of those it was asked for.

@@ -13,7 +13,7 @@ pub use forge::{
 };
 pub use progress::Progress;
 pub use registry::{
-    Abilities, BlobReader, Checked, Content, Exchange, Fault, Manifest, Put, Registry, RegistryError, Stored,
-    Unlisted,
+    Abilities, BlobReader, Checked, Content, Exchange, Fault, Hold, Manifest, Put, Registry, RegistryError,
+    Stored, Unlisted,
 };
 pub use trust::{SignerIdentity, Trust, TrustError, Verified};

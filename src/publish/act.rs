@@ -10,7 +10,7 @@ use crate::format::oci::MANIFEST_LIMIT;
 use crate::format::release_manifest;
 use crate::image::{self, Referrer};
 use crate::model::{AssetName, Digest, Hasher, ImageEntry, ReleaseAsset, ReleaseManifest};
-use crate::port::{BlobReader, FilesError, ReleaseId};
+use crate::port::{BlobReader, FilesError, Hold, ReleaseId};
 
 /// A bundle that is attached to an image.
 const MAX_BUNDLE: u64 = 32 << 20;
@@ -38,7 +38,11 @@ pub(super) async fn act(
         }
         Action::Describe(id, body) => world.forge.edit(id, body, job.manifest.prerelease).await?,
         Action::ReadBack(id, asset) => read_back(world, memory, id, asset).await?,
-        Action::TagVersion(at, tag) | Action::TagRolling(at, tag) => tag_image(world, job, *at, tag).await?,
+        Action::TagVersion(at, tag) => {
+            let _hold = hold(world, job, *at, tag).await?;
+            tag_image(world, job, *at, tag).await?;
+        }
+        Action::TagRolling(at, tag) => tag_image(world, job, *at, tag).await?,
         Action::Publish(id) => {
             world.forge.publish(id).await?;
             world.progress.finished("Published", &format!("{} in {}", job.manifest.tag, world.forge.place()));
@@ -151,6 +155,26 @@ async fn staged_bundle(world: &World<'_>, job: &Job<'_>, name: &AssetName) -> Re
     }
     let digest = job.manifest.asset(name).map_or(job.rid.0, |asset| asset.digest);
     Err(PublishError::Missing { tag: job.manifest.tag.clone(), missing: vec![(name.to_string(), digest)] })
+}
+
+/// Keeps a tag that never moves to ourselves, where the store can do that, and looks at it once more.
+async fn hold(world: &World<'_>, job: &Job<'_>, at: usize, tag: &str) -> Result<Option<Hold>, PublishError> {
+    let ImageEntry { repository, digest, .. } = &job.manifest.images[at];
+    let registry = observe::registry(world, &job.manifest.images[at])?;
+    let failed = |source| PublishError::Registry { repository: repository.clone(), source };
+    let held = registry.hold_tags().await.map_err(failed)?;
+    if held.is_none() {
+        return Ok(None);
+    }
+    match registry.resolve(tag).await.map_err(failed)?.filter(|found| found != digest) {
+        None => Ok(held),
+        Some(found) => Err(PublishError::TagTaken {
+            repository: repository.clone(),
+            image_tag: tag.to_owned(),
+            expected: *digest,
+            found,
+        }),
+    }
 }
 
 async fn tag_image(world: &World<'_>, job: &Job<'_>, at: usize, tag: &str) -> Result<(), PublishError> {

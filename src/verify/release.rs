@@ -10,6 +10,7 @@ use super::report::{Reason, Report, Signature};
 use crate::attest::{
     CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, IMAGE_PREDICATE, RELEASE_BUNDLE, RELEASE_PREDICATE, vouches,
 };
+use crate::format::bundle::is_compact;
 use crate::format::{checksums, intoto, release_manifest, withdrawal};
 use crate::model::{AssetName, Digest, ReleaseManifest, Rid, Tag};
 use crate::port::{EntryKind, Files, FilesError, Registry, SignerIdentity, Trust};
@@ -225,6 +226,11 @@ fn signatures(
         report.signed(CHECKSUMS, &signature);
     }
     let first = manifest.assets.iter().find(|asset| !vouches(asset.name.as_str())).map(|asset| asset.digest);
+    // Nothing is signed over this one, and white space would give the same release another identity.
+    if assets.read(Path::new(RELEASE_BUNDLE), MAX_DOCUMENT).is_ok_and(|bytes| !is_compact(&bytes)) {
+        let message = "it is not in the form in which it was written";
+        report.fail(Reason::Tampered, "verify-bundle", RELEASE_BUNDLE, message);
+    }
     match first.map(|subject| bundle(assets, RELEASE_BUNDLE, &subject, trust, expected, report)) {
         Some(Some((signature, Some(statement)))) => stated(manifest, &statement, &signature, report),
         Some(Some((_, None))) => {
@@ -325,7 +331,7 @@ fn stated(
             format!("it says other things than {RELEASE_BUNDLE}"),
         );
     }
-    for asset in manifest.assets.iter().filter(|asset| !vouches(asset.name.as_str())) {
+    for asset in manifest.assets.iter().filter(|asset| asset.name.as_str() != RELEASE_BUNDLE) {
         let name = asset.name.as_str();
         let subject = statement.subjects.iter().find(|subject| subject.name.as_deref() == Some(name));
         match subject {

@@ -119,6 +119,75 @@ fn one_flipped_or_lost_byte_in_any_blob_is_found() {
 }
 
 #[test]
+fn a_tag_that_never_moves_has_one_winner_of_many_writers() {
+    for round in 0..12 {
+        let here = tempfile::tempdir().unwrap();
+        let root = here.path().join("registry");
+        let start = std::sync::Barrier::new(3);
+        let ends: Vec<(Digest, Result<(), ImageError>)> = std::thread::scope(|scope| {
+            let writers: Vec<_> = ["one", "two", "three"]
+                .map(|text| {
+                    let (root, start) = (&root, &start);
+                    scope.spawn(move || {
+                        let layout = Layout::create(root).unwrap();
+                        let image = image(text);
+                        let digest = image.index.digest;
+                        let tags = ["v1.0.0".to_owned(), "latest".to_owned()];
+                        let ended = wait(async {
+                            image.package.put(&layout).await.unwrap();
+                            start.wait();
+                            let wanted = Wanted { tags: &tags, ..Wanted::default() };
+                            retag(&layout, &Meant::Digest(digest), "layout", &wanted).await.map(drop)
+                        });
+                        (digest, ended)
+                    })
+                })
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .collect();
+            writers
+        });
+        let layout = Layout::open(&root).unwrap();
+        let set = wait(layout.resolve("v1.0.0")).unwrap().unwrap();
+        let won: Vec<_> = ends.iter().filter(|(_, ended)| ended.is_ok()).map(|(digest, _)| *digest).collect();
+        assert_eq!(won, [set], "round {round}: whoever was told yes has the tag");
+        for (digest, ended) in &ends {
+            if let Err(error) = ended {
+                assert!(
+                    matches!(error, ImageError::TagTaken { expected, found, .. } if expected == digest && *found == set),
+                    "round {round}: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// The same from process to process, with everything a command does before.
+#[test]
+fn two_commands_that_set_one_version_tag_end_in_one_yes_and_one_conflict() {
+    let here = tempfile::tempdir().unwrap();
+    for text in ["one", "two"] {
+        std::fs::write(here.path().join(text), text).unwrap();
+    }
+    for round in 0..6 {
+        let command = |text: &str| {
+            crate::support::command::kyklos(here.path()).args(&format!(
+                "image assemble --name app --binary linux/amd64={text} -o oci:layout{round}:v1.0.0"
+            ))
+        };
+        let (first, second) = (command("one").spawn(), command("two").spawn());
+        let ends = [first.wait(), second.wait()];
+        let mut codes = ends.each_ref().map(crate::support::command::Run::code);
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 5], "{}\n{}", ends[0].show(), ends[1].show());
+        let winner = ends.iter().find(|run| run.code() == 0).unwrap().stdout();
+        let layout = Layout::open(here.path().join(format!("layout{round}"))).unwrap();
+        let set = wait(layout.resolve("v1.0.0")).unwrap().unwrap();
+        assert!(winner.starts_with(&format!("{set} ")), "{winner}");
+    }
+}
+
+#[test]
 fn content_that_is_not_what_was_announced_is_not_stored() {
     let here = tempfile::tempdir().unwrap();
     let layout = Layout::create(here.path().join("registry")).unwrap();

@@ -55,6 +55,11 @@ impl Repository {
         self.inner.workdir().unwrap_or(home).to_owned()
     }
 
+    /// Whether it has no work tree.
+    pub fn is_bare(&self) -> bool {
+        self.inner.workdir().is_none() && self.copy.is_none()
+    }
+
     /// The commit of HEAD.
     pub fn head(&self) -> Result<CommitId, GitError> {
         let head = self.inner.head().map_err(|error| match error.code() {

@@ -23,8 +23,8 @@ use crate::format::oci::{
 };
 use crate::model::{Digest, Repository};
 use crate::port::{
-    Abilities, BlobReader, Checked, Content, FilesError, Manifest, Put, Registry, RegistryError, Stored,
-    Unlisted,
+    Abilities, BlobReader, Checked, Content, FilesError, Hold, Manifest, Put, Registry, RegistryError,
+    Stored, Unlisted,
 };
 
 const LAYOUT_FILE: &str = "oci-layout";
@@ -502,6 +502,17 @@ impl Registry for Layout {
         let wanted = tags.to_vec();
         let digest = blocking(move || layout.store_manifest(&media_type, &bytes, &wanted)).await?;
         Ok(Put { digest, tags: tags.to_vec(), unlisted: None })
+    }
+
+    async fn hold_tags(&self) -> Result<Option<Hold>, RegistryError> {
+        let root = self.root.clone();
+        // Not the lock of the writers: a holder writes.
+        let hold = blocking(move || {
+            let directory = File::open(&root).map_err(|source| failed("lock", &root, source))?;
+            directory.lock().map_err(|source| failed("lock", &root, source))?;
+            Ok(directory)
+        });
+        Ok(Some(Box::new(hold.await?)))
     }
 
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {

@@ -9,7 +9,7 @@ use crate::adapter::oci::Layout;
 use crate::diag::{Diagnostic, Severity};
 use crate::format::binary::elf_architecture;
 use crate::image::{
-    Assembled, Contents, Foundation, ImageError, Looked, Settings, Wanted, assemble_on, digest_lines,
+    Assembled, Contents, Foundation, ImageError, Looked, Settings, Wanted, assemble_on, digest_lines, hold,
     plan_moves,
 };
 use crate::model::{ByteSize, Inside, Platform, Target};
@@ -131,6 +131,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
             }
         }
         assembled.package.put(&layout).await?;
+        let _hold = hold(&layout, &assembled.index.digest, &moves).await?;
         for change in moves.iter().filter(|change| change.state.is_written()) {
             layout.tag(&change.tag, &assembled.index.digest).await?;
         }

@@ -318,12 +318,18 @@ async fn sign(
         let bundle = trust.sign_digest(&digest).await?;
         fs::write_atomic(&place.dist().join(CHECKSUMS_BUNDLE), &bundle)?;
     }
+    let mut bundles = vec![CHECKSUMS_BUNDLE];
     if let Some(image) = image {
         let statement = attest::image_statement(image).to_bytes();
         if !kept(IMAGE_BUNDLE, &image.digest, Some(&statement)) {
             let bundle = trust.sign_statement(&statement).await?;
             fs::write_atomic(&place.dist().join(IMAGE_BUNDLE), &bundle)?;
         }
+        bundles.push(IMAGE_BUNDLE);
+    }
+    for name in bundles {
+        let asset = name.parse().map_err(|error| CliError::usage("rehearse-asset", format!("{error}")))?;
+        files.push((asset, dist.digest(Path::new(name))?.0));
     }
     // Everything but the bundles is there, so the plan has every fact the statement is about. A manifest of an
     // earlier run would stand in its way.

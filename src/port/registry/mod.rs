@@ -67,6 +67,9 @@ pub struct Abilities {
     pub mounts: Option<bool>,
 }
 
+/// What [`Registry::hold_tags`] returns; dropping it lets go.
+pub type Hold = Box<dyn std::any::Any + Send>;
+
 /// One repository of a registry. Everything read is checked against its digest before it is returned.
 #[async_trait(?Send)]
 pub trait Registry {
@@ -132,6 +135,12 @@ pub trait Registry {
         bytes: &[u8],
         tags: &[String],
     ) -> Result<Put, RegistryError>;
+
+    /// Keeps others from pointing tags until what is returned is dropped, so that a tag can be looked at and set in one
+    /// step. `None` where a store has no such thing. A holder may call everything else.
+    async fn hold_tags(&self) -> Result<Option<Hold>, RegistryError> {
+        Ok(None)
+    }
 
     /// Points a tag to a stored manifest whose bytes are not at hand. With the bytes use [`Registry::put_manifest`].
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {

@@ -13,8 +13,8 @@ use kyklos_release::format::oci::Descriptor;
 use kyklos_release::model::{AssetName, CommitId, Digest, ReleaseManifest, Repository, Tag};
 use kyklos_release::plan::{Facts, Plan, plan};
 use kyklos_release::port::{
-    Abilities, BlobReader, Content, Draft, Entry, Files, FilesError, Forge, ForgeError, LockHead, LockRecord,
-    Manifest, Progress, Put, Registry, RegistryError, Release, ReleaseId, Stored, Unlisted,
+    Abilities, BlobReader, Content, Draft, Entry, Files, FilesError, Forge, ForgeError, Hold, LockHead,
+    LockRecord, Manifest, Progress, Put, Registry, RegistryError, Release, ReleaseId, Stored, Unlisted,
 };
 use kyklos_release::publish::{Decide, Done, Job, PublishError, World, Yanked, drive, yank};
 
@@ -218,6 +218,9 @@ impl Registry for Counted<'_, dyn Registry> {
         tags: &[String],
     ) -> Result<Put, RegistryError> {
         counted!(self, "put_manifest", self.inner.put_manifest(media_type, bytes, tags).await)
+    }
+    async fn hold_tags(&self) -> Result<Option<Hold>, RegistryError> {
+        counted!(self, "hold_tags", self.inner.hold_tags().await)
     }
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
         counted!(self, "tag", self.inner.tag(tag, digest).await)
