@@ -86,7 +86,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 }
 
 fn load(context: &Context, path: &Path) -> Result<Policy, CliError> {
-    Ok(Policy::load(&context.read(path, yaml::MAX_BYTES)?, &path.display().to_string())?)
+    let bytes = context.read(path, yaml::MAX_BYTES).map_err(|error| match error.is("file-missing") {
+        true => error.hinted("`kyklos-release init` writes one, or name another with --policy FILE"),
+        false => error,
+    })?;
+    Ok(Policy::load(&bytes, &path.display().to_string())?)
 }
 
 fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {

@@ -118,15 +118,23 @@ impl Hint for FilesError {
             Self::TooLarge { .. } => {
                 vec!["a file of this kind is never that large; check that it is the right one".to_owned()]
             }
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    vec!["free some space and run the same command again; nothing half-written was left behind".to_owned()]
-                }
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    vec!["choose a directory you may write to, for example with -o".to_owned()]
-                }
-                _ => Vec::new(),
-            },
+            Self::Io { source, .. } => way_out(source),
         }
+    }
+}
+
+/// What to do about an answer of the system, wherever it was met.
+pub(super) fn way_out(source: &io::Error) -> Vec<String> {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            vec![
+                "free some space and run the same command again; nothing half-written was left behind"
+                    .to_owned(),
+            ]
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            vec!["choose a directory you may write to, for example with -o".to_owned()]
+        }
+        _ => Vec::new(),
     }
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::BlobReader;
+use super::files::way_out;
 use crate::diag::{Hint, Kind};
 use crate::model::{AssetName, CommitId, Digest, Tag};
 
@@ -253,6 +254,17 @@ impl Hint for ForgeError {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
                 _ => Kind::Interrupted,
             },
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Io { source, .. } => way_out(source),
+            Self::NotFound { .. }
+            | Self::Exists { .. }
+            | Self::Published { .. }
+            | Self::SizeMismatch { .. }
+            | Self::Invalid { .. } => Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::files::FilesError;
 use crate::diag::{Hint, Kind};
 use crate::model::Digest;
 
@@ -81,6 +82,9 @@ pub enum TrustError {
         /// Who signed.
         found: String,
     },
+    /// A file of the trust root cannot be read or written.
+    #[error("the files of the trust root cannot be used")]
+    Files(#[source] FilesError),
     /// The trust root itself cannot be used.
     #[error("the trust root cannot be used: {reason}")]
     Root {
@@ -97,12 +101,14 @@ impl Hint for TrustError {
             Self::Invalid { .. } => "verify-signature",
             Self::WrongArtifact { .. } => "verify-artifact",
             Self::WrongSigner { .. } => "verify-identity",
+            Self::Files(error) => error.code(),
             Self::Root { .. } => "trust-root",
         }
     }
 
     fn kind(&self) -> Kind {
         match self {
+            Self::Files(error) => error.kind(),
             Self::NoKey | Self::Root { .. } => Kind::Usage,
             Self::Unreadable { .. }
             | Self::Invalid { .. }
@@ -117,7 +123,23 @@ impl Hint for TrustError {
                 vec![("expected", expected.clone()), ("found", found.clone())]
             }
             Self::WrongArtifact { expected } => vec![("expected", expected.to_string())],
-            Self::NoKey | Self::Unreadable { .. } | Self::Invalid { .. } | Self::Root { .. } => Vec::new(),
+            Self::NoKey
+            | Self::Unreadable { .. }
+            | Self::Invalid { .. }
+            | Self::Files(_)
+            | Self::Root { .. } => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Files(error) => error.hints(),
+            Self::NoKey
+            | Self::Unreadable { .. }
+            | Self::Invalid { .. }
+            | Self::WrongArtifact { .. }
+            | Self::WrongSigner { .. }
+            | Self::Root { .. } => Vec::new(),
         }
     }
 }

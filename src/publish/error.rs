@@ -269,7 +269,9 @@ impl Hint for PublishError {
                 vec!["run `kyklos-release plan` again; nothing with other bytes was sent".to_owned()]
             }
             Self::Unsettled { tag, .. } | Self::Stopped { tag } => vec![again(tag)],
-            Self::Forge(_) | Self::Registry { .. } | Self::Dist { .. } => Vec::new(),
+            Self::Forge(error) => error.hints(),
+            Self::Registry { source, .. } => source.hints(),
+            Self::Dist { source, .. } => source.hints(),
         }
     }
 }

@@ -158,7 +158,7 @@ impl Report {
     pub(super) fn distrust(&mut self, subject: &str, error: &TrustError) {
         let reason = match error {
             TrustError::WrongSigner { .. } => Reason::WrongSigner,
-            TrustError::NoKey | TrustError::Root { .. } => Reason::CouldNotCheck,
+            TrustError::NoKey | TrustError::Files(_) | TrustError::Root { .. } => Reason::CouldNotCheck,
             TrustError::Unreadable { .. } | TrustError::Invalid { .. } | TrustError::WrongArtifact { .. } => {
                 Reason::Tampered
             }

@@ -11,8 +11,11 @@ use crate::support::crafted::gzip;
 use crate::support::elf;
 use crate::support::registry::{Fault, Options, TestRegistry};
 
-/// Every trap: what it does, and the tests that notice, as file and function.
-const TRAPS: &[(&str, &str, &[(&str, &str)])] = &[
+/// A trap: its number, what it does, and the tests that notice, as file and function.
+type Trap = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Every trap.
+const TRAPS: &[Trap] = &[
     (
         "T1",
         "libz is linked dynamically where its headers are found",

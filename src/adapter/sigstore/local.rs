@@ -28,11 +28,10 @@ use sigstore_verify::{Error, VerificationPolicy, Verifier};
 
 use super::root::Root;
 use crate::adapter::fs;
-use crate::diag::Hint as _;
 use crate::format::bundle::{self, Content, LogEntry, base64};
 use crate::format::intoto::PAYLOAD_TYPE;
 use crate::model::Digest;
-use crate::port::{FilesError, SignerIdentity, Trust, TrustError, Verified};
+use crate::port::{SignerIdentity, Trust, TrustError, Verified};
 
 /// Fulcio's object identifier for the issuer of the identity (`1.3.6.1.4.1.57264.1.8`, DER UTF8String).
 const ISSUER_OID: &[u64] = &[1, 3, 6, 1, 4, 1, 57264, 1, 8];
@@ -342,17 +341,13 @@ fn wrong_signer(expected: &SignerIdentity, found: String) -> TrustError {
 }
 
 fn read(path: &Path) -> Result<String, TrustError> {
-    let bytes = fs::read(path, MAX_FILE).map_err(|error| file(&error))?;
+    let bytes = fs::read(path, MAX_FILE).map_err(TrustError::Files)?;
     String::from_utf8(bytes)
         .map_err(|_| TrustError::Root { reason: format!("{} is not text", path.display()) })
 }
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), TrustError> {
-    fs::write_atomic_mode(path, bytes, mode).map_err(|error| file(&error))
-}
-
-fn file(error: &FilesError) -> TrustError {
-    TrustError::Root { reason: format!("{}: {}", error.code(), chain(error)) }
+    fs::write_atomic_mode(path, bytes, mode).map_err(TrustError::Files)
 }
 
 #[cfg(test)]

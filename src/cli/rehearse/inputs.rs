@@ -89,7 +89,8 @@ impl Inputs {
                 .warn("no executable: name them with --binary OS/ARCH=PATH to have an image and an SBOM");
         }
         let mut assets = BTreeMap::new();
-        let of = tagged.then_some(facts.commit);
+        // Without a work tree the commit is all there is.
+        let of = (tagged || project.repository.is_bare()).then_some(facts.commit);
         for (name, path) in &project.config.assets {
             assets.insert(name.clone(), project.file(of, path, MAX_ASSET)?);
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::super::files::way_out;
 use crate::diag::{Hint, Kind};
 use crate::model::Digest;
 
@@ -263,6 +264,7 @@ impl Hint for RegistryError {
                 Fault::Missing | Fault::Conflict | Fault::Refused => Vec::new(),
             },
             Self::Unreached { .. } => again(),
+            Self::Io { source, .. } => way_out(source),
             Self::Offline { .. } => vec!["leave --offline out, or name an image layout: oci:DIR".to_owned()],
             Self::DigestMismatch { .. }
             | Self::SizeMismatch { .. }
@@ -273,8 +275,7 @@ impl Hint for RegistryError {
             | Self::Astray { .. }
             | Self::Credentials { .. }
             | Self::Client { .. }
-            | Self::Read { .. }
-            | Self::Io { .. } => Vec::new(),
+            | Self::Read { .. } => Vec::new(),
         }
     }
 }

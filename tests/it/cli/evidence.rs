@@ -249,7 +249,11 @@ fn what_lies_in_no_envelope_is_pointed_at() {
 fn keys_that_are_not_there_are_told() {
     let repository = repository("{ type: tests, minTests: 1 }");
     let run = add(&repository, "unit.json", GOOD, "--kind gotest --attest nowhere").expect(2);
-    assert!(run.stderr().contains("error[trust-root]") && run.stderr().contains("nowhere"), "{}", run.show());
+    assert!(
+        run.stderr().contains("error[file-missing]") && run.stderr().contains("nowhere"),
+        "{}",
+        run.show()
+    );
     assert!(!repository.path().join("evidence").exists(), "nothing was added");
     assert_eq!(self::run(&repository, "evidence list --identity x").code(), 2, "half a signer is none");
 }

@@ -1,5 +1,6 @@
 //! The transaction: killed anywhere, gone on with elsewhere.
 
+mod hardship;
 mod kill;
 mod publish;
 mod rehearse;

@@ -1,5 +1,11 @@
 //! What the tests share: the binary in a clean environment, and real repositories.
 
+/// Says that a test could not look here, and why.
+#[expect(clippy::print_stderr, reason = "the runner shows it to whoever asks for output")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 pub(crate) mod command;
 pub(crate) mod crafted;
 pub(crate) mod elf;
