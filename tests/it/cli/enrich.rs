@@ -1,5 +1,8 @@
 //! `notes generate --enrich`, against a forge on loopback.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::support::command::{Kyklos, kyklos};
@@ -72,6 +75,27 @@ fn fifty_commits_in_one_question_and_none_the_second_time() {
     let _ = generate(&repository, &forge, &caches, "").run().expect(0);
     assert_eq!(forge.asked().last().unwrap().commits.len(), 1);
     assert_eq!(repository.git(&["status", "--porcelain"]), "", "nothing is written into the repository");
+}
+
+#[test]
+fn two_questions_at_a_time_and_four_for_two_hundred_commits() {
+    let repository = Repository::new();
+    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
+    for number in 0..200 {
+        let message = format!("feat: number {number}");
+        repository.git(&["commit", "--quiet", "--allow-empty", "--message", &message]);
+    }
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (open, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let forge = Forge::new(numbered, move |_, _| {
+        highest.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        open.fetch_sub(1, Ordering::SeqCst);
+        Said::Known
+    });
+    let caches = tempfile::tempdir().unwrap();
+    let _ = generate(&repository, &forge, &caches, "--require-enrichment").run().expect(0);
+    assert_eq!((forge.sizes(), most.load(Ordering::SeqCst)), (vec![50; 4], 2));
 }
 
 #[test]
