@@ -281,11 +281,15 @@ impl Entry {
         self.pr = Some(pull.clone());
     }
 
-    /// The pull request that brought it.
+    /// The pull request that brought it: of those in the first line the last, for those before belong to what was
+    /// picked or taken back.
     pub fn pull_request(&self) -> Option<&Reference> {
-        self.references.iter().find(|reference| {
-            reference.kind == ReferenceKind::Pr && reference.owner.is_none() && reference.action.is_none()
-        })
+        let pulls = || {
+            self.references.iter().filter(|reference| {
+                reference.kind == ReferenceKind::Pr && reference.owner.is_none() && reference.action.is_none()
+            })
+        };
+        pulls().rfind(|pull| pull.source == ReferenceSource::Subject).or_else(|| pulls().next())
     }
 }
 

@@ -167,7 +167,10 @@ fn duplicates(
         let mut firsts: Vec<&Commit> = Vec::new();
         for commit in group {
             let copies = |first: &&&Commit| {
-                same_change(first.id, commit.id, subject(&first.message) == subject(&commit.message))
+                // What stands behind a commit was not adapted to it: there only the same patch is the same change.
+                let adapted = || !is_behind(first, commit, commits, place);
+                let alike = subject(&first.message) == subject(&commit.message);
+                same_change(first.id, commit.id, alike && adapted())
             };
             match firsts.iter().find(copies) {
                 Some(original) => {
@@ -177,6 +180,22 @@ fn duplicates(
             }
         }
     }
+}
+
+/// Whether a commit is among the ancestors of another.
+fn is_behind(old: &Commit, new: &Commit, commits: &[&Commit], place: &HashMap<CommitId, usize>) -> bool {
+    let Some(end) = place.get(&old.id) else { return false };
+    let mut seen: HashSet<usize> = HashSet::new();
+    let mut open: Vec<usize> = place.get(&new.id).copied().into_iter().collect();
+    while let Some(at) = open.pop() {
+        if at == *end {
+            return true;
+        }
+        // Parents stand behind their children: what stands behind the old commit does not lead to it.
+        let parents = commits[at].parents.iter().filter_map(|id| place.get(id)).copied();
+        open.extend(parents.filter(|parent| parent <= end && seen.insert(*parent)));
+    }
+    false
 }
 
 /// The id in the last `(cherry picked from commit ID)`, which `git cherry-pick -x` writes.

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use semver::Version;
+
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::answer::answer;
 use super::output::{Output, Telling};
-use super::{behind, enrich, from_context, manual, older, settings, signatures, whole};
+use super::{behind, enrich, from_context, manual, next, older, settings, signatures, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Person, Tag, TagFacts, TagPattern};
@@ -23,6 +25,7 @@ use crate::notes::{
 #[command(after_help = "Examples:
   kyklos-release notes generate --tag v1.2.3 -o CHANGELOG-v1.2.3.md
   kyklos-release notes generate --unreleased --format json
+  kyklos-release notes generate --unreleased --bump --prepend CHANGELOG.md
   kyklos-release notes generate v1.0.0..v1.2.0
   kyklos-release notes generate --all -o CHANGELOG.md
   kyklos-release notes generate --tag v1.2.3 --prepend CHANGELOG.md
@@ -33,17 +36,20 @@ pub(super) struct Args {
     #[arg(value_name = "RANGE", conflicts_with_all = ["tag", "latest", "current", "unreleased", "all"])]
     range: Option<String>,
     /// The release of this tag; with --unreleased the tag it will have
-    #[arg(long, value_name = "TAG", conflicts_with_all = ["latest", "current", "all"])]
+    #[arg(short, long, value_name = "TAG", conflicts_with_all = ["latest", "current", "all"])]
     tag: Option<Tag>,
     /// The release with the highest version that HEAD has
-    #[arg(long, conflicts_with_all = ["current", "unreleased", "all"])]
+    #[arg(short, long, conflicts_with_all = ["current", "unreleased", "all"])]
     latest: bool,
     /// The release that HEAD is
     #[arg(long, conflicts_with_all = ["unreleased", "all"])]
     current: bool,
     /// What follows the last release
-    #[arg(long, conflicts_with = "all")]
+    #[arg(short, long, conflicts_with = "all")]
     unreleased: bool,
+    /// Give what is not released the version that `notes next` tells
+    #[arg(long, requires = "unreleased", conflicts_with = "tag")]
+    bump: bool,
     /// Every release that HEAD has, and what is not released; this is the default
     #[arg(long)]
     all: bool,
@@ -93,12 +99,26 @@ enum SquashArg {
 
 /// What is asked for.
 enum Asked {
-    One { target: CommitId, tag: Option<TagFacts> },
+    One { target: CommitId, tag: Option<TagFacts>, name: Option<Name> },
     Range { from: CommitId, to: CommitId },
     All { head: CommitId },
 }
 
+/// What is not released yet will be called this.
+struct Name {
+    tag: Tag,
+    version: Version,
+}
+
 impl Asked {
+    /// What it will be called.
+    fn name(&self) -> Option<&Name> {
+        match self {
+            Self::One { name, .. } => name.as_ref(),
+            Self::Range { .. } | Self::All { .. } => None,
+        }
+    }
+
     /// The newest commit that is told about.
     fn target(&self) -> CommitId {
         match self {
@@ -125,7 +145,7 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let project = Project::open(context)?;
     let preset = args.output.preset.unwrap_or_else(|| settings::preset(&project.config.notes));
     let (pattern, mut include) = match &args.package {
-        Some(name) => package(&project, name)?,
+        Some(name) => settings::package(&project, name)?,
         None => (project.config.tag.clone(), Vec::new()),
     };
     include.extend(args.include_path.iter().cloned());
@@ -137,8 +157,8 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let telling = telling(context, &project, args, preset, &asked)?;
     let history = match &asked {
         // Who contributed for the first time is known when everything was read.
-        Asked::One { target, tag } if preset != Preset::Github => {
-            let wanted = one(*target, tag.as_ref());
+        Asked::One { target, tag, name } if preset != Preset::Github => {
+            let wanted = one(*target, tag.as_ref(), name.as_ref());
             behind(&project, tags, &wanted, since)?
         }
         Asked::Range { from, to } if preset != Preset::Github => {
@@ -190,10 +210,10 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         older: (!complete).then_some(&older),
         first: None,
     };
-    let named = version_of(args, &pattern);
+    let named = asked.name().map(|name| &name.version);
     let chosen = chosen(&history, &asked, since);
     let make = |(wanted, share): &(Wanted<'_>, Share<'_>), recipe: &Recipe<'_>| {
-        let notes = release(&history, wanted, share, named.as_ref(), recipe);
+        let notes = release(&history, wanted, share, named, recipe);
         match failed.borrow_mut().take() {
             Some(error) => Err(CliError::from(error)),
             None => Ok(notes),
@@ -236,7 +256,9 @@ fn telling(
         // What is not released yet is written for the tag it will have.
         let tag = match asked {
             Asked::One { tag: Some(tag), .. } => Some(&tag.tag),
-            Asked::One { tag: None, .. } | Asked::Range { .. } | Asked::All { .. } => args.tag.as_ref(),
+            Asked::One { tag: None, .. } | Asked::Range { .. } | Asked::All { .. } => {
+                asked.name().map(|name| &name.tag)
+            }
         };
         document.written = settings::written(project, tag, target)?;
         if let Some(dist) = &args.output.dist {
@@ -251,17 +273,6 @@ fn telling(
         extent: if matches!(asked, Asked::All { .. }) { Extent::Whole } else { Extent::Part },
         single: matches!(asked, Asked::One { .. }),
     })
-}
-
-/// The tags and the paths of a package.
-pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<String>), CliError> {
-    let packages = &project.config.packages;
-    if let Some(package) = packages.get(name) {
-        return Ok((package.tag.clone(), package.paths.clone()));
-    }
-    let known: Vec<&str> = packages.keys().map(String::as_str).collect();
-    Err(CliError::usage("notes-package", format!("release.yaml has no package `{name}`"))
-        .fact("known", if known.is_empty() { "none".to_owned() } else { known.join(", ") }))
 }
 
 /// The releases of other lines: those the target does not have, with what only they have.
@@ -280,9 +291,23 @@ fn since(project: &Project, text: &str) -> Result<Since, CliError> {
     })
 }
 
-/// The version of what is not released yet, when --tag says so.
-fn version_of(args: &Args, pattern: &TagPattern) -> Option<semver::Version> {
-    args.tag.as_ref().filter(|_| args.unreleased).and_then(|tag| pattern.version(tag.as_str()))
+/// The tag that --tag, or --bump, gives to what is not released yet.
+fn name(
+    project: &Project,
+    args: &Args,
+    pattern: &TagPattern,
+    head: CommitId,
+) -> Result<Option<Name>, CliError> {
+    if args.bump {
+        let version = next::find(project, head, None, args.package.as_deref())??.version;
+        let tag = pattern.tag(&version).map_err(|error| CliError::usage("notes-bump", error.to_string()))?;
+        return Ok(Some(Name { tag, version }));
+    }
+    let Some(tag) = &args.tag else { return Ok(None) };
+    match pattern.version(tag.as_str()) {
+        Some(version) => Ok(Some(Name { tag: tag.clone(), version })),
+        None => Err(GitError::NotARelease { tag: tag.to_string(), pattern: pattern.to_string() }.into()),
+    }
 }
 
 fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]) -> Result<Asked, CliError> {
@@ -298,16 +323,13 @@ fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]
         return Ok(Asked::Range { from: repository.resolve(from)?, to: repository.resolve(to)? });
     }
     if args.unreleased {
-        if let Some(tag) = &args.tag
-            && pattern.version(tag.as_str()).is_none()
-        {
-            return Err(GitError::NotARelease { tag: tag.to_string(), pattern: pattern.to_string() }.into());
-        }
-        return Ok(Asked::One { target: repository.head()?, tag: None });
+        let target = repository.head()?;
+        let name = name(project, args, pattern, target)?;
+        return Ok(Asked::One { target, tag: None, name });
     }
     if let Some(tag) = &args.tag {
         let facts = repository.tag(tag, pattern)?;
-        return Ok(Asked::One { target: facts.commit, tag: Some(facts) });
+        return Ok(Asked::One { target: facts.commit, tag: Some(facts), name: None });
     }
     let none = |what: &str| {
         CliError::new(Kind::Usage, "notes-no-release", what.to_owned()).hinted("git fetch --tags")
@@ -316,27 +338,31 @@ fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]
         let head = repository.head()?;
         let found = tags.iter().rfind(|tag| tag.commit == head);
         let found = found.ok_or_else(|| none("HEAD is no release: no release tag points to it"))?;
-        return Ok(Asked::One { target: head, tag: Some(repository.tag(&found.tag, pattern)?) });
+        let tag = Some(repository.tag(&found.tag, pattern)?);
+        return Ok(Asked::One { target: head, tag, name: None });
     }
     let head = repository.head()?;
     if args.latest {
         let found = repository.latest(head, tags)?;
         let found = found.ok_or_else(|| none("HEAD has no release tag behind it"))?;
-        return Ok(Asked::One { target: found.commit, tag: Some(repository.tag(&found.tag, pattern)?) });
+        let tag = Some(repository.tag(&found.tag, pattern)?);
+        return Ok(Asked::One { target: found.commit, tag, name: None });
     }
     Ok(Asked::All { head })
 }
 
-fn one(target: CommitId, tag: Option<&TagFacts>) -> Wanted<'_> {
-    tag.map_or_else(|| Wanted::unreleased(target), Wanted::release)
+/// What is not released follows the last release of any kind, unless it becomes a stable one.
+fn one<'a>(target: CommitId, tag: Option<&'a TagFacts>, name: Option<&Name>) -> Wanted<'a> {
+    let prerelease = name.is_none_or(|name| !name.version.pre.is_empty());
+    let unreleased = || Wanted { prerelease, ..Wanted::unreleased(target) };
+    tag.map_or_else(unreleased, Wanted::release)
 }
 
 /// The releases that are told, newest first, with what they own.
 fn chosen<'a>(history: &'a History, asked: &'a Asked, since: Since) -> Vec<(Wanted<'a>, Share<'a>)> {
     match asked {
-        Asked::One { target, tag } => {
-            let wanted = one(*target, tag.as_ref());
-            // What is not released follows the last release of any kind, unless something else is asked for.
+        Asked::One { target, tag, name } => {
+            let wanted = one(*target, tag.as_ref(), name.as_ref());
             let share = history.shares(&[wanted], since).pop().unwrap_or_default();
             vec![(wanted, share)]
         }

@@ -44,14 +44,15 @@ pub(in crate::cli) fn next_version(
     }
 }
 
-fn find(
+/// The next version of the repository, or of a package.
+pub(super) fn find(
     project: &Project,
     head: CommitId,
     label: Option<&str>,
     package: Option<&str>,
 ) -> Result<Result<Next, NextError>, CliError> {
     let (pattern, paths) = match package {
-        Some(name) => super::generate::package(project, name)?,
+        Some(name) => settings::package(project, name)?,
         None => (project.config.tag.clone(), Vec::new()),
     };
     let tags = project.repository.tags(&pattern)?;
@@ -89,16 +90,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let mut text = format!("{}\n", next.version);
     if args.explain {
         let previous = wire.previous.as_deref().unwrap_or("nothing");
-        let young = next.bump == Bump::Minor
-            && next.from.as_ref().is_some_and(|from| from.major == 0)
-            && wire.because.iter().any(|commit| commit.breaking);
-        let rule = if young { ": before 1.0.0 what breaks moves the middle number" } else { "" };
-        text.push_str(&format!("{} after {previous}{rule}\n", wire.bump));
+        text.push_str(&format!("{} after {previous}\n", wire.bump));
         if let Some(tag) = &wire.under_way {
             text.push_str(&format!("  {tag} is under way\n"));
         }
         for commit in &wire.because {
             text.push_str(&format!("  {} {}\n", &commit.sha[..7], said(commit)));
+        }
+        let young = next.bump == Bump::Minor && next.from.as_ref().is_some_and(|from| from.major == 0);
+        if young && wire.because.iter().any(|commit| commit.breaking) {
+            text.push_str("  before 1.0.0 what breaks moves the middle number\n");
         }
     }
     Reply::done("kyklos-release/notes-next/v1", &wire, text)

@@ -11,7 +11,7 @@ use crate::adapter::fs::{self, Directory};
 use crate::config::{self, NotesPreset};
 use crate::diag::Kind;
 use crate::format::yaml::did_you_mean;
-use crate::model::{AssetName, CommitId, Digest, Origin, Person, Tag};
+use crate::model::{AssetName, CommitId, Digest, Origin, Person, Tag, TagPattern};
 use crate::notes::{
     BumpTable, CHANGES, Document, FRAGMENTS, MAX_OVERRIDE, Overrides, Preset, Rules, Section, Tracker, Writer,
 };
@@ -64,6 +64,17 @@ pub(super) fn rules(project: &Project, preset: Preset, target: CommitId) -> Resu
         bump: table(settings),
         overrides: overrides(project, target)?,
     })
+}
+
+/// The tags and the paths of a package.
+pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<String>), CliError> {
+    let packages = &project.config.packages;
+    if let Some(package) = packages.get(name) {
+        return Ok((package.tag.clone(), package.paths.clone()));
+    }
+    let known: Vec<&str> = packages.keys().map(String::as_str).collect();
+    Err(CliError::usage("notes-package", format!("release.yaml has no package `{name}`"))
+        .fact("known", if known.is_empty() { "none".to_owned() } else { known.join(", ") }))
 }
 
 /// Which number of the version each type moves.

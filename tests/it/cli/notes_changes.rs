@@ -205,3 +205,34 @@ fn packages_of_one_repository() {
     };
     assert_eq!((next("a"), next("b")), ("1.1.0\n".to_owned(), "1.0.1\n".to_owned()));
 }
+
+#[test]
+fn the_last_number_of_a_first_line_brought_it() {
+    let repository = Repository::new();
+    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
+    let one = repository.commit("feat: one (#1)");
+    repository.tag("v1.0.0");
+    repository.commit("fix: picked (#2) (#3)");
+    repository.commit(&format!("Revert \"feat: one (#1)\" (#4)\n\nThis reverts commit {one}."));
+    let text = kyklos(repository.path()).args("notes generate --unreleased").run().expect(0).stdout();
+    assert!(text.contains("- picked (`#2`) ([#3](https://github.com/acme/app/pull/3))"), "{text}");
+    assert!(text.contains("of v1.0.0) ([#4](https://github.com/acme/app/pull/4))"), "{text}");
+}
+
+#[test]
+fn two_changes_of_one_second_are_two() {
+    let repository = Repository::new();
+    let commit = || {
+        repository.git(&["add", "--all"]);
+        repository.git(&["commit", "--quiet", "--message", "fix: the same words"]);
+    };
+    repository.write("a", "one\n");
+    commit();
+    repository.write("a", "one\ntwo\n");
+    commit();
+    repository.write("a", "one\ntwo\nthree\n");
+    commit();
+    let answer =
+        kyklos(repository.path()).args("notes generate --unreleased --format json").run().expect(0).json();
+    assert_eq!(answer["data"]["releases"][0]["stats"]["entries"], 3, "{answer}");
+}

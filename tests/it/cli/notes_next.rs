@@ -252,9 +252,10 @@ fn the_explanation_says_what_each_commit_says() {
     exit 0
     --- stdout
     0.2.0
-    minor after v0.1.0: before 1.0.0 what breaks moves the middle number
+    minor after v0.1.0
       8a1b067 feat!: more
       c576de6 fix(api, web)!: stricter
+      before 1.0.0 what breaks moves the middle number
     --- stderr
     ");
     repository.commit("chore: go\n\nRelease-As: 1.0.0");
@@ -269,4 +270,43 @@ fn the_explanation_says_what_each_commit_says() {
     let answer = run(&repository, "--format json").expect(0).json();
     assert_eq!(answer["data"]["from"], "0.1.0");
     assert_eq!(answer["data"]["because"][0]["release_as"], "1.0.0");
+}
+
+#[test]
+fn what_is_not_released_is_told_as_what_it_becomes() {
+    let repository = Repository::new();
+    repository.commit("feat: begin");
+    repository.tag("v1.0.0");
+    repository.commit("feat: one");
+    repository.tag("v1.1.0-rc.1");
+    repository.commit("fix: two");
+    let told = |line: &str| {
+        let line = format!("notes generate {line} --format json");
+        let answer = kyklos(repository.path()).args(&line).run().expect(0).json();
+        let release = answer["data"]["releases"][0].clone();
+        (
+            release["version"].clone(),
+            release["previous_tag"].clone(),
+            release["commits"].as_array().unwrap().len(),
+        )
+    };
+    let rc = json!("v1.1.0-rc.1");
+    assert_eq!(told("--unreleased"), (json!(null), rc.clone(), 1));
+    // A stable release tells what its candidates told, before it has a tag as well.
+    assert_eq!(told("-u -t v1.1.0"), (json!("1.1.0"), json!("v1.0.0"), 2));
+    assert_eq!(told("-u -t v1.1.0 --since tag"), (json!("1.1.0"), rc.clone(), 1));
+    assert_eq!(told("-u -t v1.1.0-rc.2"), (json!("1.1.0-rc.2"), rc, 1));
+    assert_eq!(told("-u --bump"), (json!("1.1.0"), json!("v1.0.0"), 2));
+    assert_eq!(told("-l"), (json!("1.1.0-rc.1"), json!("v1.0.0"), 1));
+    let text = kyklos(repository.path())
+        .args("notes generate --unreleased --bump --release-notes")
+        .run()
+        .expect(0)
+        .stdout();
+    assert!(text.contains(" 1.1.0\n\n**type:** minor release, **previous version:** v1.0.0"), "{text}");
+    repository.tag("v1.1.0");
+    let nothing = kyklos(repository.path()).args("notes generate --unreleased --bump").run().expect(1);
+    assert!(nothing.stderr().contains("nothing to release after v1.1.0"), "{}", nothing.show());
+    let _ = kyklos(repository.path()).args("notes generate --bump").run().expect(2);
+    let _ = kyklos(repository.path()).args("notes generate --unreleased --bump --tag v2.0.0").run().expect(2);
 }
