@@ -20,6 +20,7 @@ pub mod junit;
 pub mod markdown;
 pub mod oci;
 pub mod openpgp;
+pub mod pack;
 pub mod purl;
 pub mod release_manifest;
 pub mod source_archive;

@@ -114,6 +114,8 @@ pub struct Person {
 pub struct Commit {
     /// The object id.
     pub id: CommitId,
+    /// The object id of the tree.
+    pub tree: CommitId,
     /// Parents in the order of the header.
     pub parents: Vec<CommitId>,
     /// Who wrote the change.

@@ -267,6 +267,7 @@ mod tests {
         let count = steps.len();
         let commit = |(at, steps): (usize, &Vec<usize>)| Commit {
             id: id(at),
+            tree: id(at),
             parents: parents(at, steps).into_iter().filter(|at| *at < count).map(id).collect(),
             author: person.clone(),
             authored: Timestamp::UNIX_EPOCH,

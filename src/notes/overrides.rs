@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memmem;
+
 use super::entry::{Entry, authors};
 use crate::diag::{Hint, Kind};
 use crate::format::conventional;
@@ -169,8 +171,14 @@ pub(super) fn has_footer(message: &str, token: &str, value: &str) -> bool {
     };
     // A footer starts a line; that is cheaper to see than what the message is. Few letters are spelled in two ways.
     let tail = token.get(1..).unwrap_or_default();
-    let starts = |(at, _): (usize, &str)| at < 2 || message.as_bytes()[at - 2] == b'\n';
-    if !message.match_indices(tail).any(starts) {
+    let may_be = |at: usize| {
+        let start =
+            at.checked_sub(1).filter(|start| *start == 0 || message.as_bytes()[start - 1] == b'\n')?;
+        let line = message.get(start..)?.lines().next()?;
+        let rest = line.get(token.len()..)?.trim_start().strip_prefix([':', '#'])?;
+        rest.trim().eq_ignore_ascii_case(value).then_some(())
+    };
+    if !memmem::find_iter(message.as_bytes(), tail).any(|at| may_be(at).is_some()) {
         return false;
     }
     match conventional::parse(message) {
@@ -254,6 +262,7 @@ mod tests {
         let ada = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
         Commit {
             id: CommitId::from_bytes([7; 20]),
+            tree: CommitId::from_bytes([8; 20]),
             parents: Vec::new(),
             author: ada,
             authored: Timestamp::UNIX_EPOCH,

@@ -84,6 +84,18 @@ const TARGETS: &[(&str, Target)] = &[
             let _ = kyklos_release::format::openpgp::PgpSignature::parse(text);
         }
     }),
+    ("pack", |bytes| {
+        use kyklos_release::format::pack;
+        let _ = pack::Index::parse(bytes, bytes.len() as u64);
+        if let Some(entry) = pack::entry(bytes) {
+            assert!(entry.head <= bytes.len());
+        }
+        let (base, delta) = bytes.split_at(bytes.len() / 2);
+        let mut out = Vec::new();
+        if pack::apply(base, delta, 1 << 20, &mut out).is_some() {
+            assert!(out.len() <= 1 << 20);
+        }
+    }),
     ("purl", |bytes| {
         if let Ok(text) = std::str::from_utf8(bytes) {
             let _ = text.parse::<kyklos_release::format::purl::Purl>();

@@ -28,6 +28,7 @@ fn notes(version: &str, commits: &[(String, String)]) -> ReleaseNotes {
 fn named(start: &str, version: &str, base: Option<&str>, commits: &[(String, String)]) -> ReleaseNotes {
     let people = commits.iter().enumerate().map(|(at, (message, name))| Commit {
         id: id(at + 1),
+        tree: CommitId::from_bytes([0; 20]),
         parents: if at + 1 < commits.len() { vec![id(at + 2)] } else { Vec::new() },
         author: Person { name: name.clone(), email: format!("{at}+user-{at}@users.noreply.github.com") },
         authored: Timestamp::UNIX_EPOCH,

@@ -1,101 +1,34 @@
 //! What a commit changes, and who people are.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use git2::{Oid, Tree};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use git2::{ObjectType, Oid};
 
-use super::{GitError, Repository, oid};
-use crate::model::{Commit, CommitId, Person};
+use super::paths::{DIRECTORY, TreeEntry, split};
+use super::{Repository, oid};
+use crate::model::{CommitId, Person};
 
-/// Which paths count: those of the includes, all when there are none, without those of the excludes.
-#[derive(Debug, Clone)]
-pub struct PathFilter {
-    include: GlobSet,
-    exclude: GlobSet,
-    /// What stands before the first wildcard of each include.
-    starts: Vec<String>,
-}
-
-/// A pattern that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("`{pattern}` is no pattern of paths: {reason}")]
-pub struct InvalidPattern {
-    /// The pattern.
-    pub pattern: String,
-    /// Why.
-    pub reason: String,
-}
-
-impl PathFilter {
-    /// Reads patterns: a directory stands for everything in it, `*` stays in one directory, `**` does not.
-    pub fn new(include: &[String], exclude: &[String]) -> Result<Self, InvalidPattern> {
-        let starts = include.iter().map(|pattern| {
-            let end = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
-            pattern[..end].trim_start_matches("./").to_owned()
-        });
-        Ok(Self { include: set(include)?, exclude: set(exclude)?, starts: starts.collect() })
-    }
-
-    /// Whether it lets everything through.
-    pub fn is_empty(&self) -> bool {
-        self.include.is_empty() && self.exclude.is_empty()
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        (self.include.is_empty() || self.include.is_match(path)) && !self.exclude.is_match(path)
-    }
-
-    /// Whether something in a directory, which ends with `/`, could match.
-    fn may_match_in(&self, directory: &str) -> bool {
-        self.include.is_empty()
-            || self
-                .starts
-                .iter()
-                .any(|start| start.starts_with(directory) || directory.starts_with(start.as_str()))
-    }
-}
-
-fn set(patterns: &[String]) -> Result<GlobSet, InvalidPattern> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        let clean = pattern.trim_start_matches("./").trim_end_matches('/');
-        for text in [clean.to_owned(), format!("{clean}/**")] {
-            let glob = GlobBuilder::new(&text).literal_separator(true).build();
-            set.add(glob.map_err(|error| InvalidPattern {
-                pattern: pattern.clone(),
-                reason: error.kind().to_string(),
-            })?);
-        }
-    }
-    set.build().map_err(|error| InvalidPattern { pattern: patterns.join(" "), reason: error.to_string() })
-}
+/// Deeper than a source tree is.
+const MAX_DEPTH: usize = 128;
+/// What as many commits change is kept: copies are looked for in groups.
+const KEPT: usize = 64;
+/// A file with a zero byte before this place is no text, as git sees it.
+const TEXT: usize = 8000;
 
 /// One file that a commit changes.
 #[derive(Debug, PartialEq, Eq)]
-struct Changed {
+pub(super) struct Changed {
     path: String,
-    from: Option<Oid>,
-    to: Option<Oid>,
+    from: Option<CommitId>,
+    to: Option<CommitId>,
 }
 
-impl Repository {
-    /// Whether a commit changes a path that counts; a merge does when it differs from every parent there. Directories
-    /// with the same object id are not looked into.
-    pub fn touches(&self, commit: &Commit, filter: &PathFilter) -> Result<bool, GitError> {
-        let tree = self.tree_at(commit.id)?;
-        if commit.parents.is_empty() {
-            return self.differs(None, Some(&tree), "", filter);
-        }
-        for parent in &commit.parents {
-            let parent = self.tree_at(*parent)?;
-            if !self.differs(Some(&parent), Some(&tree), "", filter)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
+/// What commits change, by commit; `None` for merges and where something is missing.
+pub(super) type Changes = HashMap<CommitId, Option<Rc<[Changed]>>>;
 
+impl Repository {
     /// Whether two commits make the same change: the same files from the same bytes to the same bytes, or patches with
     /// the same `git patch-id --stable`. Merges, commits that change nothing, and commits whose files are missing make
     /// the same change as none. `alike` commits need only change the same files.
@@ -105,7 +38,36 @@ impl Repository {
         if left.is_empty() || paths(&left) != paths(&right) {
             return false;
         }
-        alike || left == right || self.patch_id(one).is_some_and(|patch| Some(patch) == self.patch_id(other))
+        alike
+            || left == right
+            || (left.iter().zip(right.iter()).all(|(left, right)| self.may_be_alike(left, right))
+                && self.patch_id(one).is_some_and(|patch| Some(patch) == self.patch_id(other)))
+    }
+
+    /// Whether two changes of a file can have the same patch: then they add and take away the same lines, so that what
+    /// lines of the file sum up to moves by the same. This is quicker to see than a patch is made.
+    fn may_be_alike(&self, left: &Changed, right: &Changed) -> bool {
+        if (left.from, left.to) == (right.from, right.to) {
+            return true;
+        }
+        match (self.moved(left), self.moved(right)) {
+            (Some(left), Some(right)) => left == right,
+            _ => true,
+        }
+    }
+
+    /// By how much the sum of the lines of a file moves; `None` for what is no text.
+    fn moved(&self, file: &Changed) -> Option<u64> {
+        let odb = self.odb().ok()?;
+        let sum = |id: Option<CommitId>| -> Option<u64> {
+            let Some(id) = id else { return Some(0) };
+            let read = |kind, bytes: &[u8]| {
+                let text = kind == ObjectType::Blob && !bytes[..bytes.len().min(TEXT)].contains(&0);
+                text.then(|| sum_of_lines(bytes))
+            };
+            self.object(&odb, oid(id), read).ok().flatten()
+        };
+        Some(sum(file.to)?.wrapping_sub(sum(file.from)?))
     }
 
     fn patch_id(&self, id: CommitId) -> Option<Oid> {
@@ -116,51 +78,59 @@ impl Repository {
     }
 
     /// The files a commit changes, in the order of its tree; `None` for merges.
-    fn changed(&self, id: CommitId) -> Option<Vec<Changed>> {
-        let commit = self.inner.find_commit(oid(id)).ok()?;
-        if commit.parent_count() > 1 {
+    fn changed(&self, id: CommitId) -> Option<Rc<[Changed]>> {
+        if let Some(known) = self.changes.borrow().get(&id) {
+            return known.clone();
+        }
+        let found = self.find_changed(id).map(Rc::from);
+        let mut changes = self.changes.borrow_mut();
+        if changes.len() >= KEPT {
+            changes.clear();
+        }
+        changes.insert(id, found.clone());
+        found
+    }
+
+    fn find_changed(&self, id: CommitId) -> Option<Vec<Changed>> {
+        let odb = self.odb().ok()?;
+        let commit = self.read_commit(&odb, id).ok()?;
+        if commit.parents.len() > 1 {
             return None;
         }
-        let old = commit.parent(0).ok().and_then(|parent| parent.tree().ok());
+        // In a shallow clone the parent is not there.
+        let parent = commit.parents.first().and_then(|parent| self.read_commit(&odb, *parent).ok());
+        let old = parent.and_then(|parent| self.tree_bytes(parent.tree).ok());
         let mut files = Vec::new();
-        self.collect(old.as_ref(), commit.tree().ok().as_ref(), "", &mut files)?;
+        let new = self.tree_bytes(commit.tree).ok();
+        self.collect(&old.unwrap_or_default(), &new.unwrap_or_default(), "", &mut files)?;
         Some(files)
     }
 
-    fn collect(
-        &self,
-        old: Option<&Tree<'_>>,
-        new: Option<&Tree<'_>>,
-        prefix: &str,
-        files: &mut Vec<Changed>,
-    ) -> Option<()> {
-        let subtree = |entry: Option<&git2::TreeEntry<'_>>| {
-            let entry = entry.filter(|entry| entry.kind() == Some(git2::ObjectType::Tree));
-            entry.map(|entry| self.inner.find_tree(entry.id())).transpose().ok()
+    /// Adds the files in which two directories differ. `None` when something is missing, or no tree.
+    fn collect(&self, old: &[u8], new: &[u8], prefix: &str, files: &mut Vec<Changed>) -> Option<()> {
+        // No path is without a name between its slashes.
+        (prefix.len() <= 2 * MAX_DEPTH || prefix.split('/').count() <= MAX_DEPTH).then_some(())?;
+        let below = |entry: Option<&TreeEntry<'_>>| -> Option<Vec<u8>> {
+            entry.map_or(Some(Vec::new()), |entry| self.tree_bytes(entry.id).ok())
         };
-        for (tree, other, added) in [(new, old, true), (old, new, false)] {
-            for entry in tree.into_iter().flat_map(|tree| tree.iter()) {
-                let there = other.and_then(|other| {
-                    std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name))
-                });
-                // What both trees have is looked at once.
-                if there.as_ref().is_some_and(|there| !added || there.id() == entry.id()) {
-                    continue;
-                }
-                let path = format!("{prefix}{}", String::from_utf8_lossy(entry.name_bytes()));
-                let (from, to) = if added { (there.as_ref(), Some(&entry)) } else { (Some(&entry), None) };
-                let blob = |entry: Option<&git2::TreeEntry<'_>>| {
-                    entry
-                        .filter(|entry| entry.kind() != Some(git2::ObjectType::Tree))
-                        .map(git2::TreeEntry::id)
-                };
-                if blob(from).is_some() || blob(to).is_some() {
-                    files.push(Changed { path: path.clone(), from: blob(from), to: blob(to) });
-                }
-                let (from, to) = (subtree(from)?, subtree(to)?);
-                if from.is_some() || to.is_some() {
-                    self.collect(from.as_ref(), to.as_ref(), &format!("{path}/"), files)?;
-                }
+        let (mut old, mut new) = (old, new);
+        while !(old.is_empty() && new.is_empty()) {
+            let (left, right) = (first(old)?, first(new)?);
+            let order = match (&left, &right) {
+                (Some(left), Some(right)) => in_order(left, right),
+                (Some(_), None) => Ordering::Less,
+                (None, _) => Ordering::Greater,
+            };
+            let (from, to) = (left.filter(|_| order.is_le()), right.filter(|_| order.is_ge()));
+            old = from.as_ref().map_or(old, |entry| entry.rest);
+            new = to.as_ref().map_or(new, |entry| entry.rest);
+            let (id, other) = (from.as_ref().map(|entry| entry.id), to.as_ref().map(|entry| entry.id));
+            let Some(entry) = to.as_ref().or(from.as_ref()).filter(|_| id != other) else { continue };
+            let path = format!("{prefix}{}", String::from_utf8_lossy(entry.name));
+            if entry.mode == DIRECTORY {
+                self.collect(&below(from.as_ref())?, &below(to.as_ref())?, &format!("{path}/"), files)?;
+            } else {
+                files.push(Changed { path, from: id, to: other });
             }
         }
         Some(())
@@ -186,54 +156,49 @@ impl Repository {
             found
         }
     }
+}
 
-    fn tree_at(&self, commit: CommitId) -> Result<Tree<'_>, GitError> {
-        let id = self.tree_of(commit)?;
-        self.tree(id)
-    }
+/// The first entry of a tree, if it has one; `None` for what is no tree.
+fn first(tree: &[u8]) -> Option<Option<TreeEntry<'_>>> {
+    if tree.is_empty() { Some(None) } else { split(tree).map(Some) }
+}
 
-    fn tree(&self, id: Oid) -> Result<Tree<'_>, GitError> {
-        self.inner.find_tree(id).map_err(|error| self.object_error(id, error))
-    }
+/// The order of entries: a directory stands as if its name ended with `/`.
+fn in_order(left: &TreeEntry<'_>, right: &TreeEntry<'_>) -> Ordering {
+    let name = |entry: &TreeEntry<'_>| (entry.mode == DIRECTORY).then_some(b'/');
+    left.name.iter().copied().chain(name(left)).cmp(right.name.iter().copied().chain(name(right)))
+}
 
-    fn differs(
-        &self,
-        old: Option<&Tree<'_>>,
-        new: Option<&Tree<'_>>,
-        prefix: &str,
-        filter: &PathFilter,
-    ) -> Result<bool, GitError> {
-        for (tree, other) in [(new, old), (old, new)] {
-            let Some(tree) = tree else { continue };
-            for entry in tree {
-                let there = other.and_then(|other| {
-                    std::str::from_utf8(entry.name_bytes()).ok().and_then(|name| other.get_name(name))
-                });
-                let same = there
-                    .as_ref()
-                    .is_some_and(|there| there.id() == entry.id() && there.filemode() == entry.filemode());
-                if same {
-                    continue;
-                }
-                let path = format!("{prefix}{}", String::from_utf8_lossy(entry.name_bytes()));
-                if entry.kind() != Some(git2::ObjectType::Tree) {
-                    if filter.matches(&path) {
-                        return Ok(true);
-                    }
-                    continue;
-                }
-                let inside = format!("{path}/");
-                if !filter.may_match_in(&inside) {
-                    continue;
-                }
-                let tree = self.tree(entry.id())?;
-                let there = there.filter(|there| there.kind() == Some(git2::ObjectType::Tree));
-                let there = there.map(|there| self.tree(there.id())).transpose()?;
-                if self.differs(there.as_ref(), Some(&tree), &inside, filter)? {
-                    return Ok(true);
-                }
+/// The sum of the lines of a text, each by what is not blank in it, as patch ids see lines.
+fn sum_of_lines(bytes: &[u8]) -> u64 {
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut sum = 0u64;
+    let mut line = START;
+    for byte in bytes {
+        match byte {
+            b'\n' => {
+                sum = sum.wrapping_add(line);
+                line = START;
             }
+            b' ' | b'\t' | b'\r' | 0x0b | 0x0c => {}
+            byte => line = (line ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3),
         }
-        Ok(false)
+    }
+    if bytes.last().is_some_and(|byte| *byte != b'\n') { sum.wrapping_add(line) } else { sum }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_come_and_go_move_the_sum_wherever_they_stand() {
+        let moved =
+            |from: &str, to: &str| sum_of_lines(to.as_bytes()).wrapping_sub(sum_of_lines(from.as_bytes()));
+        assert_eq!(moved("a\nb\n", "a\nx\nb\n"), moved("c\n", "x\nc\n"));
+        assert_eq!(moved("a\n", "a\n  x y\n"), moved("", "xy"));
+        assert_eq!(moved("a\nb\n", "b\n"), moved("q\na\n", "q\n"));
+        assert_ne!(moved("a\n", "a\nx\n"), moved("a\n", "a\ny\n"));
+        assert_ne!(moved("", "ab"), moved("", "a\nb"));
     }
 }

@@ -11,17 +11,20 @@ const MAX_MESSAGE: usize = 1 << 20;
 pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
     let mut rest = bytes;
     let (mut parents, mut author, mut time, mut encoding) = (Vec::new(), None, None, None);
+    let mut tree = None;
     let mut signed = false;
     loop {
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
+        let end = memchr::memchr(b'\n', rest)?;
         let line = &rest[..end];
         rest = &rest[end + 1..];
         if line.is_empty() {
             break;
         }
-        let Some(space) = line.iter().position(|byte| *byte == b' ') else { continue };
+        // Signatures are long; their lines go on with a space.
+        let Some(space) = line.iter().take(12).position(|byte| *byte == b' ') else { continue };
         let value = &line[space + 1..];
         match &line[..space] {
+            b"tree" if tree.is_none() => tree = std::str::from_utf8(value).ok()?.parse().ok(),
             b"parent" => parents.push(std::str::from_utf8(value).ok()?.parse().ok()?),
             b"author" if author.is_none() => author = Some(value),
             b"committer" if time.is_none() => time = Some(when(value)?),
@@ -37,7 +40,9 @@ pub(super) fn read(id: CommitId, bytes: &[u8]) -> Option<Commit> {
     let message = decode(&rest[..rest.len().min(MAX_MESSAGE)], encoding);
     // Names are in the encoding of the message, which is told behind them.
     let (author, authored) = signature(author?, encoding)?;
-    Some(Commit { id, parents, author, authored, time: time?, message, signed })
+    // A tree that cannot be read is missed where it is looked for.
+    let tree = tree.unwrap_or(CommitId::from_bytes([0; 20]));
+    Some(Commit { id, tree, parents, author, authored, time: time?, message, signed })
 }
 
 /// Takes the signature out of a commit object, as git does before it checks it: the header `gpgsig` with the lines that
@@ -101,7 +106,7 @@ fn decode(bytes: &[u8], encoding: Option<&[u8]>) -> String {
     if latin {
         bytes.iter().copied().map(char::from).collect()
     } else {
-        String::from_utf8_lossy(bytes).into_owned()
+        std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes).into_owned(), str::to_owned)
     }
 }
 

@@ -33,17 +33,21 @@ impl Repository {
         if self.is_shallow() {
             reading.ends = self.ends()?;
         }
-        let mut pending: Vec<CommitId> = tips.to_vec();
-        while let Some(id) = pending.pop() {
+        // By their dates, as they lie in packs.
+        let mut pending: BinaryHeap<(Timestamp, CommitId)> =
+            tips.iter().map(|id| (Timestamp::MAX, *id)).collect();
+        while let Some((_, id)) = pending.pop() {
             if !reading.index.contains_key(&id) {
                 let commit = self.read_commit(&odb, id)?;
                 if reading.ends.contains(&id) {
                     return Err(GitError::Shallow);
                 }
-                pending.extend(commit.parents.iter().filter(|id| !reading.index.contains_key(*id)));
+                let unread = commit.parents.iter().filter(|id| !reading.index.contains_key(*id));
+                pending.extend(unread.map(|id| (commit.time, *id)));
                 reading.add(commit, false);
             }
         }
+        self.packs().borrow_mut().rest();
         Ok(reading.sorted())
     }
 
@@ -154,20 +158,13 @@ impl Repository {
     /// A commit with its signature taken out; `None` when it has none.
     pub fn signed_commit(&self, id: CommitId) -> Result<Option<SignedCommit>, GitError> {
         let odb = self.odb()?;
-        let found = oid(id);
-        let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
-        if object.kind() != ObjectType::Commit {
-            return Err(GitError::Malformed { id });
-        }
-        Ok(commit::unsign(object.data()))
+        let read = |kind, bytes: &[u8]| (kind == ObjectType::Commit).then(|| commit::unsign(bytes));
+        self.object(&odb, oid(id), read)?.ok_or(GitError::Malformed { id })
     }
 
     pub(super) fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
-        let found = oid(id);
-        let object = odb.read(found).map_err(|error| self.object_error(found, error))?;
-        commit::read(id, object.data())
-            .filter(|_| object.kind() == ObjectType::Commit)
-            .ok_or(GitError::Malformed { id })
+        let read = |kind, bytes: &[u8]| commit::read(id, bytes).filter(|_| kind == ObjectType::Commit);
+        self.object(odb, oid(id), read)?.ok_or(GitError::Malformed { id })
     }
 }
 

@@ -5,15 +5,18 @@ mod change;
 mod commit;
 mod error;
 mod history;
+mod packs;
 mod partial;
+mod paths;
 mod range;
 mod shallow;
 mod tree;
 
-pub use change::{InvalidPattern, PathFilter};
 pub use error::GitError;
+pub use paths::{InvalidPattern, PathFilter, Paths};
 pub use tree::{FileKind, TreeFile};
 
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -28,6 +31,8 @@ pub struct Repository {
     inner: git2::Repository,
     /// What [`partial`] made, and the git directory it stands for.
     copy: Option<(Scratch, PathBuf)>,
+    packs: OnceCell<RefCell<packs::Packs>>,
+    changes: RefCell<change::Changes>,
 }
 
 /// Tags that point to tags are followed this far.
@@ -40,13 +45,17 @@ impl Repository {
         // Every object is read once; keeping them costs memory and saves nothing.
         CACHE.call_once(|| git2::opts::enable_caching(false));
         match git2::Repository::discover(directory) {
-            Ok(inner) => Ok(Self { inner, copy: None }),
+            Ok(inner) => Ok(Self::new(inner, None)),
             Err(error) if error.message().to_ascii_lowercase().contains("partialclone") => {
                 let (inner, scratch, home) = partial::open(directory)?;
-                Ok(Self { inner, copy: Some((scratch, home)) })
+                Ok(Self::new(inner, Some((scratch, home))))
             }
             Err(error) => Err(GitError::open(directory.to_owned(), error)),
         }
+    }
+
+    fn new(inner: git2::Repository, copy: Option<(Scratch, PathBuf)>) -> Self {
+        Self { inner, copy, packs: OnceCell::new(), changes: RefCell::default() }
     }
 
     /// The top of the work tree; of a bare repository its own directory.
@@ -90,10 +99,7 @@ impl Repository {
 
     /// When a commit was committed.
     pub fn commit_time(&self, id: CommitId) -> Result<Timestamp, GitError> {
-        let odb = self.odb()?;
-        let object = odb.read(oid(id)).map_err(|error| self.object_error(oid(id), error))?;
-        let commit = commit::read(id, object.data()).filter(|_| object.kind() == ObjectType::Commit);
-        Ok(commit.ok_or(GitError::Malformed { id })?.time)
+        Ok(self.read_commit(&self.odb()?, id)?.time)
     }
 
     /// The release tags, sorted by version, then name. Tags that do not point to a commit are none.
@@ -110,7 +116,7 @@ impl Repository {
             let name: Tag = name.parse()?;
             // References in one file are stored with what they peel to.
             match reference.target_peel() {
-                Some(peeled) if matches!(odb.read_header(peeled), Ok((_, ObjectType::Commit))) => {
+                Some(peeled) if matches!(self.kind(&odb, peeled), Ok(ObjectType::Commit)) => {
                     let (commit, object) = (commit_id(peeled), commit_id(target));
                     tags.push(TagFacts { tag: name, version, commit, object });
                 }
@@ -156,11 +162,8 @@ impl Repository {
         let odb = self.odb()?;
         let mut id = oid(tag.object);
         for _ in 0..MAX_TAG_DEPTH {
-            let object = odb.read(id).map_err(|error| self.object_error(id, error))?;
-            if object.kind() != ObjectType::Tag {
-                break;
-            }
-            match tag_object(object.data()) {
+            let read = |kind, bytes: &[u8]| (kind == ObjectType::Tag).then(|| tag_object(bytes)).flatten();
+            match self.object(&odb, id, read)? {
                 Some((_, Some(time))) => return Ok(time),
                 Some((next, None)) => id = next,
                 None => break,
@@ -175,14 +178,13 @@ impl Repository {
         let object = commit_id(target);
         let mut id = target;
         for _ in 0..MAX_TAG_DEPTH {
-            let (_, kind) = odb.read_header(id).map_err(|error| self.object_error(id, error))?;
-            match kind {
+            match self.kind(&odb, id)? {
                 ObjectType::Commit => {
                     return Ok(Some(TagFacts { tag, version, commit: commit_id(id), object }));
                 }
                 ObjectType::Tag => {
-                    let bytes = odb.read(id).map_err(|error| self.object_error(id, error))?;
-                    id = tag_object(bytes.data()).map_or(Oid::ZERO_SHA1, |(next, _)| next);
+                    let next = self.object(&odb, id, |_, bytes| tag_object(bytes))?;
+                    id = next.map_or(Oid::ZERO_SHA1, |(next, _)| next);
                 }
                 _ => return Ok(None),
             }
@@ -210,6 +212,33 @@ impl Repository {
     pub fn origin(&self) -> Option<Origin> {
         let remote = self.inner.find_remote("origin").ok()?;
         Origin::from_url(std::str::from_utf8(remote.url_bytes()).ok()?)
+    }
+
+    fn packs(&self) -> &RefCell<packs::Packs> {
+        let open = || RefCell::new(packs::Packs::open(&self.inner.commondir().join("objects")));
+        self.packs.get_or_init(open)
+    }
+
+    /// What an object is.
+    fn kind(&self, odb: &git2::Odb<'_>, id: Oid) -> Result<ObjectType, GitError> {
+        match self.packs().borrow_mut().kind(commit_id(id)) {
+            Some(kind) => Ok(kind),
+            None => Ok(odb.read_header(id).map_err(|error| self.object_error(id, error))?.1),
+        }
+    }
+
+    /// Reads an object, whose bytes have the id that is asked for.
+    fn object<T>(
+        &self,
+        odb: &git2::Odb<'_>,
+        id: Oid,
+        read: impl FnOnce(ObjectType, &[u8]) -> T,
+    ) -> Result<T, GitError> {
+        if let Some((kind, bytes)) = self.packs().borrow_mut().read(commit_id(id)) {
+            return Ok(read(kind, bytes));
+        }
+        let object = odb.read(id).map_err(|error| self.object_error(id, error))?;
+        Ok(read(object.kind(), object.data()))
     }
 
     fn odb(&self) -> Result<git2::Odb<'_>, GitError> {

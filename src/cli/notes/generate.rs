@@ -173,9 +173,11 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let told = settings::person(&project);
     let rules = settings::rules(&project, preset, asked.target())?;
     let failed = std::cell::RefCell::new(None::<GitError>);
+    let paths = project.repository.paths(&filter);
+    let tree_of = |id| history.commit(id).map(|commit| commit.tree);
     let counts = |commit: &Commit| {
         filter.is_empty()
-            || project.repository.touches(commit, &filter).unwrap_or_else(|error| {
+            || paths.touches(commit, &tree_of).unwrap_or_else(|error| {
                 failed.borrow_mut().get_or_insert(error);
                 false
             })

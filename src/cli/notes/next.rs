@@ -51,7 +51,7 @@ pub(super) fn find(
     label: Option<&str>,
     package: Option<&str>,
 ) -> Result<Result<Next, NextError>, CliError> {
-    let (pattern, paths) = match package {
+    let (pattern, include) = match package {
         Some(name) => settings::package(project, name)?,
         None => (project.config.tag.clone(), Vec::new()),
     };
@@ -59,11 +59,13 @@ pub(super) fn find(
     let wanted = Wanted { target: head, tag: None, prerelease: false };
     let history = behind(project, tags, &wanted, Since::Stable)?;
     let filter =
-        PathFilter::new(&paths, &[]).map_err(|error| CliError::usage("notes-path", error.to_string()))?;
+        PathFilter::new(&include, &[]).map_err(|error| CliError::usage("notes-path", error.to_string()))?;
     let failed = std::cell::RefCell::new(None::<GitError>);
+    let paths = project.repository.paths(&filter);
+    let tree_of = |id| history.commit(id).map(|commit| commit.tree);
     let counts = |commit: &Commit| {
         filter.is_empty()
-            || project.repository.touches(commit, &filter).unwrap_or_else(|error| {
+            || paths.touches(commit, &tree_of).unwrap_or_else(|error| {
                 failed.borrow_mut().get_or_insert(error);
                 false
             })

@@ -229,3 +229,35 @@ fn tags_with_a_directory_in_their_name() {
     assert_eq!(kyklos(repository.path()).args("archive operator/v0.1.0").run().code(), 0);
     assert!(repository.path().join("operator-operator-v0.1.0.tar.gz").exists());
 }
+
+#[test]
+fn a_damaged_pack_is_refused_or_makes_no_difference() {
+    let repository = Repository::new();
+    for at in 0..12 {
+        repository.write("main.go", format!("package main // {at}\n"));
+        repository.commit(&format!("feat: number {at}"));
+    }
+    repository.tag("v0.1.0");
+    repository.git(&["repack", "-a", "-d", "-q"]);
+    repository.git(&["prune-packed", "-q"]);
+    let packs = repository.path().join(".git/objects/pack");
+    let pack = std::fs::read_dir(packs).unwrap().map(|entry| entry.unwrap().path());
+    let pack = pack.into_iter().find(|path| path.extension().is_some_and(|end| end == "pack")).unwrap();
+    let generate = || kyklos(repository.path()).args("notes generate --all --format json").run();
+    let whole = generate().expect(0).stdout();
+    let bytes = std::fs::read(&pack).unwrap();
+    let mut refused = 0;
+    for at in (12..bytes.len()).step_by(29) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        std::fs::remove_file(&pack).unwrap();
+        std::fs::write(&pack, damaged).unwrap();
+        let run = generate();
+        if run.code() == 0 {
+            assert_eq!(run.stdout(), whole, "{at}");
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(refused > 10, "{refused}");
+}
