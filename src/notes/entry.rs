@@ -1,6 +1,8 @@
 //! One commit as a line of the notes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use memchr::memmem::Finder;
 
 use super::noise::is_noise;
 use super::people;
@@ -311,10 +313,20 @@ fn without_number<'a>(text: &'a str, references: &[Reference]) -> &'a str {
 
 /// The author, then the people of `Co-authored-by` lines.
 pub(super) fn authors(commit: &Commit) -> Vec<Person> {
-    let mut people = vec![commit.author.clone()];
-    let message = commit.message.as_str();
+    let helpers = helpers(&commit.message);
+    if helpers.is_empty() {
+        return vec![commit.author.clone()];
+    }
+    people::distinct(std::iter::once(commit.author.clone()).chain(helpers))
+}
+
+/// The people of `Co-authored-by` lines.
+pub(super) fn helpers(message: &str) -> Vec<Person> {
+    static WORDS: LazyLock<[Finder<'_>; 2]> =
+        LazyLock::new(|| [Finder::new("uthored-"), Finder::new("UTHORED-")]);
+    let mut people = Vec::new();
     // Spelled in two ways by everybody; what stands before the first is not looked at.
-    let first = ["uthored-", "UTHORED-"].iter().filter_map(|word| message.find(word)).min();
+    let first = WORDS.iter().filter_map(|word| word.find(message.as_bytes())).min();
     let start = first.map_or(message.len(), |at| message[..at].rfind('\n').map_or(0, |end| end + 1));
     for line in message[start..].lines() {
         let Some((token, value)) = line.split_once(':') else { continue };
@@ -330,7 +342,7 @@ pub(super) fn authors(commit: &Commit) -> Vec<Person> {
             people.push(person);
         }
     }
-    people::distinct(people.into_iter())
+    people
 }
 
 #[cfg(test)]

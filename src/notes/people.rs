@@ -25,17 +25,14 @@ pub struct Contributor {
 /// a hyphen on GitLab, also where somebody runs it themselves, and without a number on Codeberg.
 pub fn login(email: &str) -> Option<&str> {
     let (local, domain) = email.split_once('@')?;
-    let domain = domain.to_ascii_lowercase();
-    let login = match domain.as_str() {
-        "users.noreply.github.com" | "noreply.github.com" => match local.split_once('+') {
-            Some((number, login)) => Some(login).filter(|_| is_number(number))?,
-            None => local,
-        },
-        "noreply.codeberg.org" => local,
-        domain if domain.starts_with("users.noreply.") => match local.split_once(['+', '-']) {
-            Some((number, login)) if is_number(number) => login,
-            _ => local,
-        },
+    let is = |name: &str| domain.eq_ignore_ascii_case(name);
+    let github = is("users.noreply.github.com") || is("noreply.github.com");
+    let hidden = domain.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("users.noreply."));
+    let login = match (local.split_once('+'), local.split_once(['+', '-'])) {
+        (Some((number, login)), _) if github => Some(login).filter(|_| is_number(number))?,
+        _ if github || is("noreply.codeberg.org") => local,
+        (_, Some((number, login))) if hidden && is_number(number) => login,
+        _ if hidden => local,
         _ => return None,
     };
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte);

@@ -1,7 +1,11 @@
 //! What the commits of one release say about each other: what was taken back, what stands there twice, and which pull
 //! request brought what.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use crate::format::conventional;
 use crate::model::{Commit, CommitId};
@@ -118,12 +122,12 @@ pub(super) fn find(sorted: &[CommitId], digits: &str) -> Option<CommitId> {
 
 /// The ids in `This reverts commit ID`, and those a `revert:` refers to.
 fn taken_back(message: &str) -> Vec<&str> {
+    static WORDS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("This reverts commit "));
     let mut ids = Vec::new();
-    let mut rest = message;
-    while let Some((_, after)) = rest.split_once("This reverts commit ") {
+    for at in WORDS.find_iter(message.as_bytes()) {
+        let after = &message[at + WORDS.needle().len()..];
         let digits = after.bytes().take_while(u8::is_ascii_hexdigit).count();
         ids.extend(Some(&after[..digits]).filter(|id| (7..=40).contains(&id.len())));
-        rest = after;
     }
     let start = message.as_bytes().get(..6);
     if ids.is_empty()
@@ -147,23 +151,33 @@ fn duplicates(
     same_change: &SameChange<'_>,
     relations: &mut Relations,
 ) {
-    let mut alike: HashMap<(&str, i64), Vec<&Commit>> = HashMap::new();
+    // Nearly nobody writes two commits in one second; those who do have a list of them.
+    let mut alike: HashMap<(&str, i64), (&Commit, Option<usize>)> = HashMap::with_capacity(commits.len());
+    let mut groups: Vec<Vec<&Commit>> = Vec::new();
     // Oldest first: the others are the copies.
-    for commit in commits.iter().rev().filter(|commit| commit.parents.len() == 1) {
+    for commit in commits.iter().rev().copied().filter(|commit| commit.parents.len() == 1) {
         if relations.cancelled.contains(&commit.id) {
             continue;
         }
         let from = picked_from(&commit.message).filter(|id| place.contains_key(id) && *id != commit.id);
         if let Some(original) = from.filter(|id| !relations.cancelled.contains(id)) {
             relations.duplicates.insert(commit.id, original);
-        } else {
-            alike
-                .entry((commit.author.email.as_str(), commit.authored.as_second()))
-                .or_default()
-                .push(commit);
+            continue;
+        }
+        match alike.entry((commit.author.email.as_str(), commit.authored.as_second())) {
+            Entry::Vacant(free) => {
+                free.insert((commit, None));
+            }
+            Entry::Occupied(mut taken) => match *taken.get() {
+                (_, Some(group)) => groups[group].push(commit),
+                (first, None) => {
+                    taken.insert((first, Some(groups.len())));
+                    groups.push(vec![first, commit]);
+                }
+            },
         }
     }
-    for group in alike.into_values().filter(|group| group.len() > 1) {
+    for group in groups {
         let mut firsts: Vec<&Commit> = Vec::new();
         for commit in group {
             let copies = |first: &&&Commit| {
@@ -200,8 +214,9 @@ fn is_behind(old: &Commit, new: &Commit, commits: &[&Commit], place: &HashMap<Co
 
 /// The id in the last `(cherry picked from commit ID)`, which `git cherry-pick -x` writes.
 pub(super) fn picked_from(message: &str) -> Option<CommitId> {
-    let (_, id) = message.rsplit_once("(cherry picked from commit ")?;
-    id.get(..40)?.parse().ok()
+    static WORDS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("(cherry picked from commit "));
+    let at = WORDS.find_iter(message.as_bytes()).last()? + WORDS.needle().len();
+    message.get(at..at + 40)?.parse().ok()
 }
 
 /// The first line without the number of a pull request.

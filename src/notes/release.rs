@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::deciding::Levels;
 use super::enrich::Enrichment;
-use super::entry::{Entry, Place, Section, Status, authors};
+use super::entry::{Entry, Place, Section, Status, authors, helpers};
 use super::history::{History, Share, Wanted};
 use super::people::{self, Contributor};
 use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
@@ -124,16 +124,31 @@ pub struct Recipe<'a> {
 
 /// The first commit of everybody, by account, address or name.
 pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> HashMap<String, CommitId> {
-    let mut first = HashMap::new();
+    // Few people write most commits: who they are is found out once.
+    let mut known: HashMap<Person, Vec<usize>> = HashMap::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut first: Vec<CommitId> = Vec::new();
+    let mut met = |author: &Person, id: CommitId| {
+        if !known.contains_key(author) {
+            let told = person(author);
+            let keys = people::name_key(&told).into_iter().chain([people::key(&told)]);
+            let at = keys.map(|key| {
+                let next = places.len();
+                *places.entry(key).or_insert(next)
+            });
+            known.insert(author.clone(), at.collect());
+            first.resize(places.len(), id);
+        }
+        for at in known.get(author).into_iter().flatten() {
+            first[*at] = id;
+        }
+    };
     // As in the notes: who merges has not written what is merged.
     for commit in history.commits().iter().filter(|commit| commit.parents.len() < 2) {
-        for author in authors(commit) {
-            let author = person(&author);
-            first.extend(people::name_key(&author).map(|key| (key, commit.id)));
-            first.insert(people::key(&author), commit.id);
-        }
+        met(&commit.author, commit.id);
+        helpers(&commit.message).iter().for_each(|helper| met(helper, commit.id));
     }
-    first
+    places.into_iter().map(|(key, at)| (key, first[at])).collect()
 }
 
 /// The notes of what a release owns.

@@ -61,7 +61,7 @@ struct Line<'a> {
 /// Splits what follows the first line. Footers stand in the trailing paragraphs that hold nothing else, as git reads
 /// trailers; a breaking footer opens the footers wherever it starts a line outside a code fence.
 pub(super) fn split(rest: &str) -> Parts<'_> {
-    let lines = lines(rest);
+    let lines = split_lines(rest);
     let trailing = trailing_footers(&lines);
     let breaking = lines.iter().position(|line| !line.fenced && breaking_value(line.text).is_some());
     let start = breaking.map_or(trailing, |at| at.min(trailing));
@@ -80,13 +80,14 @@ pub(super) fn split(rest: &str) -> Parts<'_> {
     Parts { body, body_slices: slices, footers, nested_breaking }
 }
 
-fn lines(rest: &str) -> Vec<Line<'_>> {
+fn split_lines(rest: &str) -> Vec<Line<'_>> {
     let mut start = 0;
     let mut fence: Option<&str> = None;
     let mut lines = Vec::new();
-    for raw in rest.split_inclusive('\n') {
-        let text = raw.trim_end();
-        let mark = ["```", "~~~"].into_iter().find(|mark| text.trim_start().starts_with(mark));
+    while start < rest.len() {
+        let end = memchr::memchr(b'\n', &rest.as_bytes()[start..]).map_or(rest.len(), |at| start + at + 1);
+        let text = rest[start..end].trim_end();
+        let mark = fence_mark(text);
         let fenced = fence.is_some() || mark.is_some();
         match (fence, mark) {
             (None, Some(_)) => fence = mark,
@@ -94,9 +95,35 @@ fn lines(rest: &str) -> Vec<Line<'_>> {
             _ => {}
         }
         lines.push(Line { start, text, fenced });
-        start += raw.len();
+        start = end;
     }
     lines
+}
+
+/// The mark that opens or closes a code fence, when the line begins with one.
+pub(super) fn fence_mark(line: &str) -> Option<&'static str> {
+    // Most lines begin with a letter.
+    if line.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    let text = line.trim_start();
+    ["```", "~~~"].into_iter().find(|mark| text.starts_with(mark))
+}
+
+/// The lines of a text, as `str::lines` has them.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (line, after) = match memchr::memchr(b'\n', rest.as_bytes()) {
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => (rest, ""),
+        };
+        rest = after;
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    })
 }
 
 /// The index of the first line of the trailing paragraphs that are footers; the number of lines when there are none.
@@ -191,6 +218,9 @@ fn token(line: &str) -> Option<(&str, Separator, &str)> {
 
 /// Clauses 12 and 16. The value may begin on the next line.
 fn breaking_value(line: &str) -> Option<(&str, &str)> {
+    if !line.starts_with('B') {
+        return None;
+    }
     BREAKING.into_iter().find_map(|token| {
         let rest = line.strip_prefix(token)?.strip_prefix(':')?;
         (rest.is_empty() || rest.starts_with(' ')).then(|| (&line[..token.len()], rest))

@@ -1,5 +1,8 @@
 //! Issues, pull requests, commits and advisories that a message names.
 
+use std::str::SplitWhitespace;
+
+use super::footer::{fence_mark, lines};
 use super::{Footer, Separator};
 
 /// One thing a message refers to.
@@ -151,6 +154,11 @@ fn push<'a>(found: &mut Vec<Reference<'a>>, reference: Reference<'a>) {
 }
 
 fn action(word: &str) -> Option<&'static str> {
+    // The first letter and the length tell most words apart.
+    let first = word.as_bytes().first()?.to_ascii_lowercase();
+    if !(3..=10).contains(&word.len()) || !b"cfirs".contains(&first) {
+        return None;
+    }
     ACTIONS.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, action)| action)
 }
 
@@ -165,8 +173,8 @@ fn scan<'a>(
     let mut current = outer;
     let mut fence = false;
     let (mut previous, mut before) = ("", "");
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~") {
+    for line in lines(text) {
+        if fence_mark(line).is_some() {
             fence = !fence;
             continue;
         }
@@ -175,14 +183,18 @@ fn scan<'a>(
         }
         // Most lines have nothing that a reference is made of: of those the end counts, for the next line.
         if previous != "commit" && !may_refer(line) {
-            let mut last = line.split_whitespace().rev().map(bare).filter(|word| !joins(word));
-            if let Some(word) = last.next() {
+            let mut words = Words::of(line);
+            let Some(last) = words.next_back() else { continue };
+            let second = words.next_back();
+            let (mut deciding, mut ahead) = (Some(bare(last)), second);
+            while deciding.is_some_and(joins) {
+                deciding = ahead.map(bare);
+                ahead = words.next_back();
+            }
+            if let Some(word) = deciding {
                 current = action(word).or(outer);
             }
-            let mut words = line.split_whitespace().rev();
-            if let Some(word) = words.next() {
-                (before, previous) = (words.next().map_or(previous, bare), bare(word));
-            }
+            (before, previous) = (second.map_or(previous, bare), bare(last));
             continue;
         }
         // Text between backticks is code: every second piece.
@@ -190,7 +202,7 @@ fn scan<'a>(
             if index % 2 == 1 {
                 continue;
             }
-            for word in piece.split_whitespace() {
+            for word in Words::of(piece) {
                 let bare = bare(word);
                 let commit = commit(bare, previous);
                 if let Some(Thing { kind, place, id, url }) = thing(word, bare, source).or(commit) {
@@ -217,9 +229,73 @@ fn scan<'a>(
     }
 }
 
+/// The words of a line. Those of a line in ASCII are found byte by byte.
+enum Words<'a> {
+    Plain(&'a str),
+    Other(SplitWhitespace<'a>),
+}
+
+impl<'a> Words<'a> {
+    fn of(line: &'a str) -> Self {
+        if line.is_ascii() { Self::Plain(line) } else { Self::Other(line.split_whitespace()) }
+    }
+}
+
+fn is_blank(byte: &u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = match self {
+            Self::Plain(rest) => rest,
+            Self::Other(words) => return words.next(),
+        };
+        let start = rest.bytes().position(|byte| !is_blank(&byte))?;
+        let length = rest.as_bytes()[start..].iter().position(is_blank);
+        let end = length.map_or(rest.len(), |length| start + length);
+        let word = &rest[start..end];
+        *rest = &rest[end..];
+        Some(word)
+    }
+}
+
+impl DoubleEndedIterator for Words<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let rest = match self {
+            Self::Plain(rest) => rest,
+            Self::Other(words) => return words.next_back(),
+        };
+        let end = rest.bytes().rposition(|byte| !is_blank(&byte))? + 1;
+        let start = rest.as_bytes()[..end].iter().rposition(is_blank).map_or(0, |at| at + 1);
+        let word = &rest[start..end];
+        *rest = &rest[..start];
+        Some(word)
+    }
+}
+
 /// A word without what stands around words.
 fn bare(word: &str) -> &str {
-    word.trim_matches(|c: char| ",;.()[]{}<>\"'".contains(c)).trim_end_matches(':')
+    const AROUND: [bool; 256] = of_bytes(b",;.()[]{}<>\"'");
+    let bytes = word.as_bytes();
+    let inside = |byte: &u8| !AROUND[usize::from(*byte)];
+    let Some(start) = bytes.iter().position(inside) else { return "" };
+    let end = bytes.iter().rposition(inside).map_or(start, |at| at + 1);
+    // Only whole characters were left out: they are all of ASCII.
+    word[start..end].trim_end_matches(':')
+}
+
+/// Which bytes are among some.
+const fn of_bytes(some: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < some.len() {
+        table[some[at] as usize] = true;
+        at += 1;
+    }
+    table
 }
 
 /// Whether a word goes on with a list.
@@ -229,8 +305,10 @@ fn joins(word: &str) -> bool {
 
 /// Whether there is anything a reference is made of. Most texts have nothing, and are told by one look at their bytes.
 fn may_refer(text: &str) -> bool {
+    const MARKS: [bool; 256] = of_bytes(b"#!-:m@");
     let bytes = text.as_bytes();
-    let mark = |at: usize| match bytes[at] {
+    let mark = |(at, byte): (usize, &u8)| match byte {
+        _ if !MARKS[usize::from(*byte)] => false,
         b'#' | b'!' => true,
         // GH-1, CVE-2026-1, GHSA-…
         b'-' => at > 0 && b"HEA".contains(&bytes[at - 1]),
@@ -240,7 +318,7 @@ fn may_refer(text: &str) -> bool {
         b'@' => bytes[at + 1..].len() >= 7 && bytes[at + 1..at + 8].iter().all(u8::is_ascii_hexdigit),
         _ => false,
     };
-    (0..bytes.len()).any(mark)
+    bytes.iter().enumerate().any(mark)
 }
 
 /// What one word names.
@@ -259,6 +337,11 @@ impl<'a> Thing<'a> {
 }
 
 fn thing<'a>(word: &'a str, bare: &'a str, source: ReferenceSource) -> Option<Thing<'a>> {
+    const MARKS: [bool; 256] = of_bytes(b"#!@-:");
+    // Most words have none of what things are named with.
+    if !bare.bytes().any(|byte| MARKS[usize::from(byte)]) {
+        return None;
+    }
     let number = |text: &'a str| whole_number(text);
     if let Some(id) = bare.strip_prefix('#').and_then(number) {
         let pull = source == ReferenceSource::Subject && word.starts_with('(') && word.ends_with(')');
@@ -355,7 +438,7 @@ fn is_advisory(word: &str) -> bool {
 }
 
 fn digits(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     &text[..end]
 }
 
