@@ -167,7 +167,7 @@ enum Data {
 }
 
 impl Reply {
-    /// A yes whose JSON is written already, envelope and all; see [`Reply::opening`].
+    /// A yes that is written already: text, or JSON with its envelope; see [`Reply::opening`].
     fn written(schema: &'static str, answer: Spool) -> Self {
         Self {
             schema,
@@ -281,8 +281,8 @@ fn plain_printer() -> Printer {
 fn answer(context: &Context, reply: Reply) -> Result<Exit, CliError> {
     let Reply { schema, data, text, diagnostics, exit } = reply;
     match data {
-        _ if context.format != Format::Json => context.answer(&text)?,
         Data::Written(answer) => context.answer_spooled(answer)?,
+        _ if context.format != Format::Json => context.answer(&text)?,
         Data::Value(data) => {
             context.answer(&envelope(schema, exit == Exit::Done, Some(data), diagnostics))?;
         }

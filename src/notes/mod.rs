@@ -47,7 +47,7 @@ pub use ownership::{Mark, Owned, attribute};
 pub use people::{Contributor, login};
 pub use relation::SameChange;
 pub use release::{AlsoIn, Older, Recipe, ReleaseNotes, Squash, first_commits, release};
-pub use render::{Blank, Extent, Preset, Shape, Writer, manual};
+pub use render::{Blank, Extent, Parts, Preset, Shape, Writer, manual};
 pub use rules::Rules;
 pub use template::BUILT_IN;
 pub use tracker::Tracker;

@@ -1,7 +1,7 @@
 //! Notes as Markdown, through templates. What comes from commits is escaped: it can neither bring markup, nor call
 //! people, nor close issues.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use handlebars::Handlebars;
 use serde::Serialize;
@@ -98,15 +98,22 @@ pub struct Writer {
     engine: Handlebars<'static>,
     origin: Option<Origin>,
     sources: BTreeMap<String, Source>,
+    /// Partials that are the user's.
+    own: BTreeSet<String>,
 }
 
 /// The name the template of the user goes by.
 const OWN: &str = "template";
+/// The template of a release with the built-in partials in their places: an engine copies what a partial is given.
+const FLAT: &str = "release with its partials";
+/// Partials are no deeper in each other.
+const MAX_DEPTH: usize = 8;
 
 impl Writer {
     /// A writer with the built-in templates. Links lead to the origin, when there is one.
     pub fn new(preset: Preset, origin: Option<Origin>) -> Result<Self, RenderError> {
-        let mut writer = Self { engine: template::engine(origin.as_ref()), origin, sources: BTreeMap::new() };
+        let engine = template::engine(origin.as_ref());
+        let mut writer = Self { engine, origin, sources: BTreeMap::new(), own: BTreeSet::new() };
         let own = format!("{}/", preset.name());
         for (name, text) in BUILT_IN {
             writer.register(name, &format!("the built-in template {name}"), text)?;
@@ -116,7 +123,36 @@ impl Writer {
                 writer.register(partial, &format!("the built-in template {name}"), text)?;
             }
         }
+        writer.flatten()?;
         Ok(writer)
+    }
+
+    /// Puts built-in partials that stand on a line of their own into that line; those of the user stay partials, so that
+    /// what is wrong in them is told where it stands.
+    fn flatten(&mut self) -> Result<(), RenderError> {
+        let name = "release";
+        if self.own.contains(name) {
+            self.engine.unregister_template(FLAT);
+            return Ok(());
+        }
+        let text = self.flat(name, 0);
+        self.engine.register_template_string(FLAT, text).map_err(|error| {
+            let source = self.sources.get(name).cloned().unwrap_or_default();
+            RenderError::syntax(&source, &error)
+        })
+    }
+
+    fn flat(&self, name: &str, depth: usize) -> String {
+        let text = self.sources.get(name).map_or("", |source| source.text.as_str());
+        let mut flat = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
+            let partial = line.strip_prefix("{{> ").and_then(|line| line.strip_suffix("}}\n"));
+            match partial.filter(|name| depth < MAX_DEPTH && !self.own.contains(*name)) {
+                Some(partial) => flat.push_str(&self.flat(partial, depth + 1)),
+                None => flat.push_str(line),
+            }
+        }
+        flat
     }
 
     fn register(&mut self, name: &str, path: &str, text: &str) -> Result<(), RenderError> {
@@ -142,6 +178,8 @@ impl Writer {
         let text =
             if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
         self.register(name, path, &text)?;
+        self.own.insert(name.to_owned());
+        self.flatten()?;
         Ok(self)
     }
 
@@ -154,29 +192,23 @@ impl Writer {
     /// The changelog of releases, newest first.
     pub fn changelog(&self, releases: &[ReleaseNotes], extent: Extent) -> Result<String, RenderError> {
         let nothing = LeftOut::default();
-        let title = extent == Extent::Whole;
         if self.engine.has_template(OWN) {
             let views: Vec<View<'_>> = releases.iter().map(|notes| self.view(notes, &nothing)).collect();
-            return self.render(OWN, &json!({ "title": title, "releases": views }));
+            return self.render(OWN, &json!({ "title": extent == Extent::Whole, "releases": views }));
         }
-        // Release by release, so that no more than one is held in another form.
-        let mut text = String::new();
-        let mut add = |part: String| {
-            let part = part.trim();
-            if !part.is_empty() {
-                text.push_str(if text.is_empty() { "" } else { "\n\n" });
-                text.push_str(part);
-            }
-        };
-        if title {
-            add(self.render("header", &json!({ "title": true }))?);
-        }
+        let mut parts = Parts::new(self, extent);
+        let mut text = parts.start()?;
         for notes in releases {
-            add(self.render("release", &self.view(notes, &nothing))?);
+            text.push_str(&parts.release(notes)?);
         }
-        add(self.links(releases)?);
-        text.push('\n');
+        text.push_str(&parts.end()?);
         Ok(text)
+    }
+
+    /// A changelog in parts, release by release, so that no more than one is held; `None` where a template of the user
+    /// wants all releases at once.
+    pub fn parts(&self, extent: Extent) -> Option<Parts<'_>> {
+        if self.engine.has_template(OWN) { None } else { Some(Parts::new(self, extent)) }
     }
 
     /// One release of a changelog, with what stands behind all of them.
@@ -185,28 +217,18 @@ impl Writer {
             let views = [self.view(notes, left_out)];
             return self.render(OWN, &json!({ "title": false, "releases": views }));
         }
-        let text = self.render("release", &self.view(notes, left_out))?;
-        let links = self.links(std::slice::from_ref(notes))?;
+        let text = self.one(notes, left_out)?;
+        let links = self.links(&[Link::of(notes, self.origin.as_ref())])?;
         Ok(format!("{}\n", format!("{}\n\n{}", text.trim(), links.trim()).trim_end()))
     }
 
-    fn links(&self, releases: &[ReleaseNotes]) -> Result<String, RenderError> {
-        let light: Vec<Value> = releases
-            .iter()
-            .map(|notes| {
-                let compare = notes.compare_url(self.origin.as_ref());
-                json!({
-                    "name": notes.version.as_ref().map_or_else(|| "Unreleased".to_owned(), ToString::to_string),
-                    "version": notes.version,
-                    "tag": notes.tag,
-                    "previous_tag": notes.previous,
-                    "date": notes.date,
-                    "compare_url": compare,
-                    "url": compare.clone().or_else(|| notes.page(self.origin.as_ref())),
-                })
-            })
-            .collect();
-        self.render("links", &json!({ "releases": light }))
+    fn one(&self, notes: &ReleaseNotes, left_out: &LeftOut) -> Result<String, RenderError> {
+        let name = if self.engine.has_template(FLAT) { FLAT } else { "release" };
+        self.render(name, &self.view(notes, left_out))
+    }
+
+    fn links(&self, releases: &[Link]) -> Result<String, RenderError> {
+        self.render("links", &json!({ "releases": releases }))
     }
 
     /// The text of one release.
@@ -287,11 +309,92 @@ impl Writer {
             Ok(text) => Ok(tidy(&text)),
             Err(error) => {
                 let failed = error.template_name.as_deref().unwrap_or(name);
+                let failed = if failed == FLAT { "release" } else { failed };
                 let source = self.sources.get(failed).cloned().unwrap_or_default();
                 let templates: Vec<&str> = self.sources.keys().map(String::as_str).collect();
                 Err(RenderError::running(&source, &templates, &error))
             }
         }
+    }
+}
+
+/// A changelog while it is written.
+pub struct Parts<'a> {
+    writer: &'a Writer,
+    extent: Extent,
+    any: bool,
+    /// What stands behind all releases is about these; `None` where nothing stands there.
+    links: Option<Vec<Link>>,
+}
+
+/// What the end of a changelog sees of a release.
+#[derive(Serialize)]
+struct Link {
+    name: String,
+    version: Option<String>,
+    tag: Option<String>,
+    previous_tag: Option<String>,
+    date: Option<String>,
+    compare_url: Option<String>,
+    url: Option<String>,
+}
+
+impl Link {
+    fn of(notes: &ReleaseNotes, origin: Option<&Origin>) -> Self {
+        let version = notes.version.as_ref().map(ToString::to_string);
+        let compare_url = notes.compare_url(origin);
+        Self {
+            name: version.clone().unwrap_or_else(|| "Unreleased".to_owned()),
+            version,
+            tag: notes.tag.as_ref().map(ToString::to_string),
+            previous_tag: notes.previous.as_ref().map(ToString::to_string),
+            date: notes.date.clone(),
+            url: compare_url.clone().or_else(|| notes.page(origin)),
+            compare_url,
+        }
+    }
+}
+
+impl<'a> Parts<'a> {
+    fn new(writer: &'a Writer, extent: Extent) -> Self {
+        let linked = writer.sources.get("links").is_some_and(|source| !source.text.trim().is_empty());
+        Self { writer, extent, any: false, links: linked.then(Vec::new) }
+    }
+
+    /// What stands above the releases.
+    pub fn start(&mut self) -> Result<String, RenderError> {
+        match self.extent {
+            Extent::Whole => Ok(self.part(&self.writer.render("header", &json!({ "title": true }))?)),
+            Extent::Part => Ok(String::new()),
+        }
+    }
+
+    /// The next release.
+    pub fn release(&mut self, notes: &ReleaseNotes) -> Result<String, RenderError> {
+        if let Some(links) = &mut self.links {
+            links.push(Link::of(notes, self.writer.origin.as_ref()));
+        }
+        let text = self.writer.one(notes, &LeftOut::default())?;
+        Ok(self.part(&text))
+    }
+
+    /// What stands below the releases.
+    pub fn end(mut self) -> Result<String, RenderError> {
+        let links = match self.links.take() {
+            Some(links) => self.writer.links(&links)?,
+            None => String::new(),
+        };
+        Ok(format!("{}\n", self.part(&links)))
+    }
+
+    /// A part with a blank line before it, unless it is the first.
+    fn part(&mut self, text: &str) -> String {
+        let text = text.trim();
+        if text.is_empty() {
+            return String::new();
+        }
+        let before = if std::mem::replace(&mut self.any, true) { "\n\n" } else { "" };
+        format!("{before}{text}")
     }
 }
 

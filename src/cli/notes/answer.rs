@@ -11,7 +11,7 @@ use super::prepend;
 use crate::adapter::fs::Spool;
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::model::Origin;
-use crate::notes::{BODY, Extent, Fitted, Preset, ReleaseNotes};
+use crate::notes::{BODY, Extent, Fitted, Parts, Preset, ReleaseNotes};
 use crate::port::{FilesError, Progress as _};
 use crate::render::json::v1;
 
@@ -31,6 +31,13 @@ pub(super) fn answer(
     let limit = output.max_chars.or_else(|| (page && output.prepend.is_none()).then_some(BODY));
     if context.format == Format::Json && limit.is_none() && output.prepend.is_none() {
         return stream(telling, made);
+    }
+    if context.format != Format::Json
+        && limit.is_none()
+        && output.prepend.is_none()
+        && let Some(parts) = telling.writer.parts(telling.extent)
+    {
+        return in_parts(parts, made);
     }
     let releases: Vec<ReleaseNotes> = made.collect::<Result<_, _>>()?;
     let mut data = None;
@@ -113,6 +120,21 @@ fn head(telling: &Telling) -> v1::notes::Notes {
     }
 }
 
+/// A changelog is written release by release.
+fn in_parts(mut parts: Parts<'_>, made: &mut Made<'_>) -> Result<Reply, CliError> {
+    let mut answer = Spool::default();
+    answer.write_all(parts.start()?.as_bytes()).map_err(unwritten)?;
+    for notes in made {
+        answer.write_all(parts.release(&notes?)?.as_bytes()).map_err(unwritten)?;
+    }
+    answer.write_all(parts.end()?.as_bytes()).map_err(unwritten)?;
+    Ok(Reply::written(SCHEMA, answer))
+}
+
+fn unwritten(error: std::io::Error) -> CliError {
+    FilesError::io("write", Path::new("a temporary file"), error).into()
+}
+
 /// JSON is written release by release, so that no more than one is held in another form.
 fn stream(telling: &Telling, made: &mut Made<'_>) -> Result<Reply, CliError> {
     let failed = |error: serde_json::Error| CliError::new(Kind::Internal, "json", error.to_string());
@@ -120,7 +142,6 @@ fn stream(telling: &Telling, made: &mut Made<'_>) -> Result<Reply, CliError> {
     // The list of releases comes last.
     let head = serde_json::to_string(&head(telling)).map_err(failed)?;
     let head = head.strip_suffix("]}").unwrap_or(&head);
-    let unwritten = |error: std::io::Error| FilesError::io("write", Path::new("a temporary file"), error);
     let mut answer = Spool::default();
     write!(answer, "{opening}{head}").map_err(unwritten)?;
     for (at, notes) in made.enumerate() {
