@@ -1,5 +1,7 @@
 //! Text of others as Markdown text (CommonMark 0.31, GFM): it brings no markup, no link, no mention, and closes no issue.
 
+use std::collections::HashMap;
+
 /// Text as it stands in one line of a paragraph or a list. Code spans stay; what a forge would turn into a link or a
 /// mention becomes one.
 pub fn text(text: &str) -> String {
@@ -19,9 +21,11 @@ pub fn text(text: &str) -> String {
         out.push_str(&rest[..1]);
         rest = &rest[1..];
     }
+    let mut ends: Option<HashMap<usize, usize>> = None;
     while !rest.is_empty() {
         if rest.starts_with('`') {
-            rest = code_span(rest, &mut out);
+            let ends = ends.get_or_insert_with(|| last_fences(rest));
+            rest = code_span(rest, ends, &mut out);
             continue;
         }
         let end = rest.find(|c: char| c.is_whitespace() || c == '`').unwrap_or(rest.len());
@@ -88,12 +92,31 @@ fn is_hostile(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
 }
 
+/// How many bytes stand behind the last run of backticks of each length: nothing behind it closes such a run.
+fn last_fences(text: &str) -> HashMap<usize, usize> {
+    let mut last = HashMap::new();
+    let mut run = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte == b'`' {
+            run += 1;
+        } else if run > 0 {
+            last.insert(run, text.len() - at);
+            run = 0;
+        }
+    }
+    if run > 0 {
+        last.insert(run, 0);
+    }
+    last
+}
+
 /// A code span that is closed stays one; backticks that close nothing are text.
-fn code_span<'a>(rest: &'a str, out: &mut String) -> &'a str {
+fn code_span<'a>(rest: &'a str, ends: &HashMap<usize, usize>, out: &mut String) -> &'a str {
     let fence = rest.bytes().take_while(|byte| *byte == b'`').count();
     let inside = &rest[fence..];
     let mut at = 0;
-    while let Some(found) = inside[at..].find('`') {
+    let closes = ends.get(&fence).is_some_and(|end| *end < inside.len());
+    while let Some(found) = inside[at..].find('`').filter(|_| closes) {
         let start = at + found;
         let run = inside[start..].bytes().take_while(|byte| *byte == b'`').count();
         if run == fence {
@@ -185,6 +208,14 @@ mod tests {
         ] {
             assert_eq!(text(given), expected, "{given}");
         }
+        // Many fences that nothing closes are passed over once each.
+        let open: String = (1..1500).map(|run| format!("{} ", "`".repeat(run))).collect();
+        let shown = text(&open);
+        assert_eq!(
+            (shown.matches("\\`").count(), shown.matches('`').count()),
+            (open.len() - 1499, open.len() - 1499)
+        );
+        assert_eq!(text("``a` b`` `c"), "``a` b`` \\`c");
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("`"), "`` ` ``");
         assert_eq!(link("x", "javascript:alert(1)"), "x");
