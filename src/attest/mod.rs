@@ -38,7 +38,7 @@ pub fn vouches(name: &str) -> bool {
 /// `checksums.txt` of files.
 pub fn checksums(files: &[(AssetName, Digest)]) -> String {
     let entries: Vec<Entry> =
-        files.iter().map(|(name, digest)| Entry { name: name.clone(), digest: *digest }).collect();
+        files.iter().map(|(name, digest)| Entry { name: name.clone(), digest: (*digest).into() }).collect();
     checksums::write(&entries, Style::Text)
 }
 

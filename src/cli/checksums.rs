@@ -11,6 +11,7 @@ use super::{Exit, Format, Reply};
 use crate::adapter::fs::Directory;
 use crate::diag::{Diagnostic, Severity};
 use crate::format::checksums::{self, Entry, MAX_BYTES, Style};
+use crate::model::{Algorithm, Checksum};
 use crate::port::{EntryKind, Files as _, FilesError};
 use crate::render::json::v1::files::{Checked, Listed};
 
@@ -33,6 +34,9 @@ struct CreateArgs {
     /// The files; only their names are listed
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// How the files are hashed: sha256, sha384 or sha512
+    #[arg(long, value_name = "NAME", default_value = "sha256")]
+    algorithm: Algorithm,
     /// Write lines in the BSD format, `SHA256 (NAME) = HEX`
     #[arg(long)]
     tag: bool,
@@ -67,7 +71,7 @@ fn create(context: &Context, args: &CreateArgs) -> Result<Reply, CliError> {
         let full = context.path(path);
         let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let directory = Directory::new(full.parent().unwrap_or(Path::new(".")));
-        let (digest, _) = directory.digest(Path::new(&name))?;
+        let digest = sum(&directory, &name, args.algorithm)?;
         let asset = name.parse().map_err(|error| CliError::usage("checksums-name", format!("{error}")))?;
         let entry = Entry { name: asset, digest };
         if entries.iter().any(|other| other.name == entry.name && other.digest != entry.digest) {
@@ -82,6 +86,12 @@ fn create(context: &Context, args: &CreateArgs) -> Result<Reply, CliError> {
         .map(|entry| Listed { name: entry.name.to_string(), digest: entry.digest.to_string() })
         .collect();
     Reply::done("kyklos-release/checksums-create/v1", &wire, text)
+}
+
+fn sum(directory: &Directory, name: &str, algorithm: Algorithm) -> Result<Checksum, FilesError> {
+    let path = Path::new(name);
+    let mut reader = directory.open(path)?;
+    algorithm.of_reader(&mut reader).map_err(|source| FilesError::io("read", path, source))
 }
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
@@ -104,8 +114,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     let mut text = String::new();
     for entry in entries {
         let name = entry.name.to_string();
-        let (list, word) = match files.digest(Path::new(&name)) {
-            Ok((digest, _)) if digest == entry.digest => (&mut checked.matching, "OK"),
+        let (list, word) = match sum(&files, &name, entry.digest.algorithm()) {
+            Ok(found) if found == entry.digest => (&mut checked.matching, "OK"),
             Ok(_) => (&mut checked.mismatched, "FAILED"),
             Err(FilesError::Missing { .. }) if args.ignore_missing => {
                 listed.insert(name);

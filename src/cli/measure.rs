@@ -67,7 +67,7 @@ pub(super) fn checksums(dist: &Directory, subject: &Subject, now: Timestamp) -> 
         for entry in entries {
             let name = entry.name.to_string();
             match dist.digest(Path::new(&name)) {
-                Ok((digest, _)) if digest == entry.digest => facts.matching += 1,
+                Ok((digest, _)) if entry.digest == digest => facts.matching += 1,
                 Ok(_) => facts.mismatched.push(name.clone()),
                 Err(_) => facts.missing.push(name.clone()),
             }

@@ -154,6 +154,9 @@ pub(super) async fn rehearsal(
     signer: &SignerIdentity,
 ) -> Result<Report, CliError> {
     let trust = LocalTrust::from_root(trusted_root)?;
+    if !fs::exists(root) {
+        return Err(FilesError::Missing { path: root.to_owned() }.into());
+    }
     if !fs::exists(&root.join("forge")) {
         let files = Directory::new(root);
         let published = Published { assets: &files, face: None, registry: None, beside: None };

@@ -1,4 +1,4 @@
-//! `checksums.txt`: the lines of coreutils' `sha256sum` and of BSD's `sha256`, read strictly.
+//! `checksums.txt`: the lines of coreutils' `sha256sum`, `sha384sum` and `sha512sum` and of BSD's `sha256`, read strictly.
 //!
 //! `sha256sum -c` opens absolute paths and `../` as it is told, reads standard input for `-`, and never notices a
 //! file that is not listed. Here a name is an [`AssetName`], stands once, and nothing but entries and comments is
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::diag::{Hint, Kind};
-use crate::model::{AssetName, Digest, InvalidAssetName};
+use crate::model::{Algorithm, AssetName, Checksum, InvalidAssetName};
 
 /// The largest file that is read.
 pub const MAX_BYTES: usize = 4 << 20;
@@ -18,8 +18,8 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub struct Entry {
     /// The file.
     pub name: AssetName,
-    /// Its SHA-256.
-    pub digest: Digest,
+    /// Its checksum.
+    pub digest: Checksum,
 }
 
 /// How a line is written.
@@ -27,7 +27,7 @@ pub struct Entry {
 pub enum Style {
     /// `HEX␠␠NAME`
     Text,
-    /// `SHA256 (NAME) = HEX`
+    /// `SHA256 (NAME) = HEX`, or the name of another algorithm
     Tagged,
 }
 
@@ -41,7 +41,10 @@ pub fn write(entries: &[Entry], style: Style) -> String {
         // Writing to a String cannot fail.
         let _ = match style {
             Style::Text => writeln!(text, "{}  {name}", digest.hex()),
-            Style::Tagged => writeln!(text, "SHA256 ({name}) = {}", digest.hex()),
+            Style::Tagged => {
+                let algorithm = digest.algorithm().name().to_ascii_uppercase();
+                writeln!(text, "{algorithm} ({name}) = {}", digest.hex())
+            }
         };
     }
     text
@@ -62,8 +65,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, ChecksumsError> {
             continue;
         }
         let number = index + 1;
-        let (name, hex) = split(line).ok_or(ChecksumsError::Line { number })?;
-        let digest = Digest::from_hex(hex).map_err(|_| ChecksumsError::Line { number })?;
+        let (name, digest) = split(line).ok_or(ChecksumsError::Line { number })?;
         let name: AssetName = name.parse().map_err(|source| ChecksumsError::Name { number, source })?;
         // File systems that fold case must not see two entries as one.
         if !seen.insert(name.as_str().to_ascii_lowercase()) {
@@ -77,15 +79,21 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, ChecksumsError> {
     Ok(entries)
 }
 
-/// Name and digits of a line.
-fn split(line: &str) -> Option<(&str, &str)> {
-    if let Some(rest) = line.strip_prefix("SHA256 (") {
+/// Name and checksum of a line. Lines without the name of an algorithm tell it by how many digits they have.
+fn split(line: &str) -> Option<(&str, Checksum)> {
+    let tagged = Algorithm::ALL.iter().find_map(|algorithm| {
+        let name = algorithm.name().to_ascii_uppercase();
+        Some((*algorithm, line.strip_prefix(&name)?.strip_prefix(" (")?))
+    });
+    if let Some((algorithm, rest)) = tagged {
         let (name, hex) = rest.rsplit_once(") = ")?;
-        return Some((name, hex));
+        return Some((name, Checksum::from_hex(algorithm, hex)?));
     }
-    let (hex, rest) = line.split_at_checked(64)?;
+    let digits = line.find(|c: char| !c.is_ascii_hexdigit())?;
+    let algorithm = Algorithm::ALL.iter().find(|algorithm| algorithm.digits() == digits)?;
+    let (hex, rest) = line.split_at(digits);
     let name = rest.strip_prefix("  ").or_else(|| rest.strip_prefix(" *"))?;
-    Some((name, hex))
+    Some((name, Checksum::from_hex(*algorithm, hex)?))
 }
 
 /// Why bytes are not a checksum file.
@@ -140,7 +148,10 @@ impl Hint for ChecksumsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Line { .. } => {
-                vec!["an entry is `HEX  NAME` or `SHA256 (NAME) = HEX` with a SHA-256".to_owned()]
+                vec![
+                    "an entry is `HEX  NAME` or `SHA256 (NAME) = HEX`, with SHA-256, SHA-384 or SHA-512"
+                        .to_owned(),
+                ]
             }
             Self::Name { .. } => vec!["a release is flat: file names only, no paths".to_owned()],
             Self::TooLarge { .. } | Self::NotText | Self::Empty | Self::Twice { .. } => Vec::new(),
@@ -153,9 +164,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Digest;
 
     fn entry(name: &str) -> Entry {
-        Entry { name: name.parse().unwrap(), digest: Digest::of(name.as_bytes()) }
+        // Every algorithm is met.
+        let algorithm = Algorithm::ALL[name.len() % 3];
+        let digest = algorithm.of_reader(&mut std::io::Cursor::new(name)).unwrap();
+        Entry { name: name.parse().unwrap(), digest }
     }
 
     #[test]
@@ -187,6 +202,10 @@ mod tests {
             format!("{hex}  a\ngarbage"),
             String::new(),
             format!("MD5 (x) = {}", &hex[..32]),
+            format!("SHA512 (x) = {hex}"),
+            format!("{hex}0  x"),
+            format!("{}  x", &hex[..63]),
+            format!("{hex}\u{e9}  x"),
         ] {
             assert!(read(line.as_bytes()).is_err(), "{line:?}");
         }

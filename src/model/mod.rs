@@ -1,6 +1,7 @@
 //! Floor 0: the words of the field. Values without I/O; a newtype can only be built valid.
 
 mod asset;
+mod checksum;
 mod commit;
 mod digest;
 mod image;
@@ -14,6 +15,7 @@ mod tag;
 mod target;
 
 pub use asset::{AssetName, InvalidAssetName};
+pub use checksum::{Algorithm, Checksum, InvalidAlgorithm};
 pub use commit::{Commit, CommitId, InvalidCommitId, Person, SignedCommit, TagFacts};
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_image_tag};

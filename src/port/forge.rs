@@ -260,9 +260,11 @@ impl Hint for ForgeError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Io { source, .. } => way_out(source),
+            Self::Published { .. } => {
+                vec!["`kyklos-release yank TAG --reason REASON` withdraws what is published".to_owned()]
+            }
             Self::NotFound { .. }
             | Self::Exists { .. }
-            | Self::Published { .. }
             | Self::SizeMismatch { .. }
             | Self::Invalid { .. } => Vec::new(),
         }

@@ -185,7 +185,7 @@ fn listed(
     let mut listed = BTreeSet::new();
     for entry in entries {
         match found.get(&entry.name) {
-            Some(digest) if *digest == entry.digest => {}
+            Some(digest) if entry.digest == *digest => {}
             Some(digest) => {
                 let message = format!("{CHECKSUMS} says {}, found {digest}", entry.digest);
                 report.fail(Reason::Tampered, "verify-checksums", entry.name.as_str(), message);

@@ -71,3 +71,35 @@ fn a_file_without_a_bundle_is_not_signed() {
     std::fs::write(here.path().join("root/trusted_root.json"), "{}").unwrap();
     let _ = kyklos(here.path()).args(line).run().expect(2);
 }
+
+#[test]
+fn longer_sums_are_written_and_known_by_their_length() {
+    let here = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        std::fs::write(here.path().join(name), name).unwrap();
+    }
+    let run = |line: &str| kyklos(here.path()).args(line).run();
+    for (algorithm, digits, start) in [
+        ("sha256", 64, "ca978112ca1bbdca"),
+        ("sha384", 96, "54a59b9f22b0b808"),
+        ("sha512", 128, "1f40fc92da241694"),
+    ] {
+        let line = format!("checksums create a b --algorithm {algorithm}");
+        let list = run(&format!("{line} -o sums")).expect(0);
+        assert_eq!(list.stdout(), "");
+        let text = std::fs::read_to_string(here.path().join("sums")).unwrap();
+        assert!(text.starts_with(start) && text.lines().all(|line| line.len() == digits + 3), "{text}");
+        assert_eq!(run("checksums verify sums").expect(0).stdout(), "a: OK\nb: OK\n");
+        let listed = run(&format!("{line} --format json")).expect(0).json();
+        assert!(listed["data"][0]["digest"].as_str().unwrap().starts_with(&format!("{algorithm}:{start}")));
+        let tagged = run(&format!("{line} --tag")).expect(0).stdout();
+        assert!(tagged.starts_with(&format!("{} (a) = {start}", algorithm.to_uppercase())), "{tagged}");
+        std::fs::write(here.path().join("sums"), tagged).unwrap();
+        assert_eq!(run("checksums verify sums").expect(0).stdout(), "a: OK\nb: OK\n");
+        std::fs::write(here.path().join("b"), "B").unwrap();
+        assert_eq!(run("checksums verify sums").expect(1).stdout(), "a: OK\nb: FAILED\n");
+        std::fs::write(here.path().join("b"), "b").unwrap();
+    }
+    let refused = run("checksums create a --algorithm md5").expect(2);
+    assert!(refused.stderr().contains("`md5` is none of sha256, sha384 and sha512"), "{}", refused.show());
+}

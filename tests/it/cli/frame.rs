@@ -144,3 +144,58 @@ fn a_bad_epoch_is_refused_by_everything_that_asks_for_it() {
         std::fs::remove_dir_all(here.path().join("layout")).unwrap_or_default();
     }
 }
+
+#[test]
+fn every_answer_for_programs_has_a_schema() {
+    fn collect(directory: &std::path::Path, into: &mut std::collections::BTreeSet<String>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, into);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let names = text.split("\"kyklos-release/").skip(1).filter_map(|rest| rest.split_once("/v1\""));
+            into.extend(names.map(|(name, _)| name.to_owned()));
+        }
+    }
+    let mut answers = std::collections::BTreeSet::new();
+    collect(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut answers);
+    // These answer in words only.
+    for name in ["completions", "gate-explain", "man"] {
+        assert!(answers.remove(name), "{name}");
+    }
+    let here = tempfile::tempdir().unwrap();
+    let listed = kyklos(here.path()).args("schema").run().expect(0).stdout();
+    assert_eq!(answers.into_iter().collect::<Vec<_>>(), listed.lines().collect::<Vec<_>>());
+    for line in ["completions bash", "gate explain image", "man pages"] {
+        let refused = kyklos(here.path()).args(line).args("--format json").run().expect(2).json();
+        assert_eq!(refused["diagnostics"][0]["code"], "format", "{line}");
+    }
+}
+
+#[test]
+fn a_trust_root_is_made_once_and_for_a_uri() {
+    let here = tempfile::tempdir().unwrap();
+    for (identity, code) in [("me", 2), ("https://example.com/m e", 2), ("https://example.com/me", 0)] {
+        let run = kyklos(here.path()).args("trust create root --identity").arg(identity).run();
+        assert_eq!(run.code(), code, "{}", run.show());
+    }
+    let before = std::fs::read(here.path().join("root/trusted_root.json")).unwrap();
+    insta::assert_snapshot!(kyklos(here.path()).args("trust create root --identity https://example.com/you").run().show(), @r"
+    exit 5
+    --- stdout
+    --- stderr
+    error[trust-exists]: root holds a trust root already
+    help: name another directory; what was signed with the old keys is checked with the old root
+    ");
+    assert_eq!(std::fs::read(here.path().join("root/trusted_root.json")).unwrap(), before);
+    // What is not there is no release that was tampered with.
+    let line = "verify release dir:nowhere --trusted-root root/trusted_root.json --identity x --issuer y";
+    let run = kyklos(here.path()).args(line).run().expect(2);
+    assert!(
+        run.stderr().contains("error[file-missing]") && run.stderr().contains("nowhere"),
+        "{}",
+        run.show()
+    );
+}
