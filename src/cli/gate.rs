@@ -11,11 +11,12 @@ use super::project::Project;
 use super::verify::OptionalSignerArgs;
 use super::{Exit, Format, Reply, evidence, measure};
 use crate::adapter::fs::Directory;
+use crate::diag::Diagnostic;
 use crate::evidence::{Evidence, Subject};
 use crate::format::yaml;
-use crate::gate::{self, ALL, Outcome, Policy};
+use crate::gate::{self, ALL, GateResult, Outcome, Policy, State, Verdict};
 use crate::model::Tag;
-use crate::render::{json::v1, text};
+use crate::render::{github, json::v1, junit, sarif, text};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -94,7 +95,14 @@ fn load(context: &Context, path: &Path) -> Result<Policy, CliError> {
 }
 
 fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
-    context.allow(&[Format::Text, Format::Json, Format::Markdown])?;
+    context.allow(&[
+        Format::Text,
+        Format::Json,
+        Format::Markdown,
+        Format::Sarif,
+        Format::Github,
+        Format::Junit,
+    ])?;
     let policy = load(context, &args.policy)?;
     let project = Project::open(context)?;
     let (tag, version, commit) = match &args.tag {
@@ -127,18 +135,33 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
     let verdict = gate::run(&policy, &args.profile, &args.only, &evidence, context.now)?;
     args.approve.heard(context, &verdict);
     let wire = v1::gate::Verdict::from(&verdict);
-    let text = if context.format == Format::Markdown {
-        text::verdict_markdown(&verdict)
-    } else {
-        text::verdict(&verdict)
+    let findings = text::gate_findings(&verdict, &args.policy.display().to_string());
+    let text = match context.format {
+        Format::Text | Format::Json => text::verdict(&verdict).into_bytes(),
+        Format::Markdown => text::verdict_markdown(&verdict).into_bytes(),
+        Format::Junit => junit::document(&verdict),
+        Format::Github => findings.iter().map(github::annotation).collect::<String>().into_bytes(),
+        Format::Sarif => sarif::document(&[], &results(&findings, &verdict)),
     };
     let mut reply = Reply::done("kyklos-release/gate-run/v1", &wire, text)?;
+    reply.diagnostics = findings;
     reply.exit = match verdict.outcome {
         Outcome::Pass => Exit::Done,
         Outcome::Fail => Exit::No,
         Outcome::Error => Exit::Undecided,
     };
     Ok(reply)
+}
+
+/// Findings with the gate that each is about.
+fn results(findings: &[Diagnostic], verdict: &Verdict) -> Vec<sarif::Found> {
+    let wrong = verdict.gates.iter().filter(|gate| !matches!(gate.state, State::Pass | State::NotApplicable));
+    let found = |(diagnostic, gate): (&Diagnostic, &GateResult)| sarif::Found {
+        diagnostic: diagnostic.clone(),
+        excerpt: None,
+        about: Some(("gate", gate.id.clone())),
+    };
+    findings.iter().zip(wrong).map(found).collect()
 }
 
 fn list(context: &Context, args: &PolicyArgs) -> Result<Reply, CliError> {

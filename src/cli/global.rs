@@ -72,6 +72,8 @@ pub(super) enum Format {
     Sarif,
     /// Workflow commands of GitHub Actions
     Github,
+    /// For test reports
+    Junit,
 }
 
 impl std::fmt::Display for Format {
@@ -82,6 +84,7 @@ impl std::fmt::Display for Format {
             Self::Markdown => "markdown",
             Self::Sarif => "sarif",
             Self::Github => "github",
+            Self::Junit => "junit",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Values as text for people.
 
+use crate::diag::{Diagnostic, Severity};
 use crate::gate::{GateResult, State, Verdict};
 use crate::verify::{Report, Verdict as Verified};
 
@@ -56,6 +57,23 @@ pub fn verdict(verdict: &Verdict) -> String {
         verdict.subject.commit.short()
     ));
     text
+}
+
+/// What does not pass, as findings about the policy: `gate-fail`, `gate-error`, `gate-warn` and `gate-waived`.
+pub fn gate_findings(verdict: &Verdict, policy: &str) -> Vec<Diagnostic> {
+    let finding = |gate: &GateResult| {
+        let (severity, code) = match gate.state {
+            State::Fail => (Severity::Error, "gate-fail"),
+            State::Error => (Severity::Error, "gate-error"),
+            State::Warn => (Severity::Warning, "gate-warn"),
+            State::Waived => (Severity::Note, "gate-waived"),
+            State::Pass | State::NotApplicable => return None,
+        };
+        let message = format!("{}: expected {}; found {}", gate.id, gate.expected, gate.measured);
+        let found = Diagnostic::new(severity, code, message).at(policy);
+        Some(if gate.remedy.is_empty() { found } else { found.hinted(gate.remedy.clone()) })
+    };
+    verdict.gates.iter().filter_map(finding).collect()
 }
 
 /// A verdict as a Markdown table.

@@ -245,7 +245,7 @@ fn reply(context: &Context, answer: &Linted) -> Result<Reply, CliError> {
     let text = match context.format {
         Format::Github => diagnostics.iter().map(github::annotation).collect::<String>().into_bytes(),
         Format::Sarif => document(answer, &diagnostics),
-        Format::Text | Format::Json | Format::Markdown => text(answer).into_bytes(),
+        Format::Text | Format::Json | Format::Markdown | Format::Junit => text(answer).into_bytes(),
     };
     let mut reply = Reply::done("kyklos-release/notes-lint/v1", answer, text)?;
     reply.diagnostics = diagnostics;

@@ -246,3 +246,49 @@ fn a_number_that_yaml_versions_read_differently_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_verdict_is_told_in_every_format() {
+    let repository = repository(
+        &POLICY.replace("gates: [unit]", "gates: [unit, words, only]").replace(
+            "gates:\n",
+            "gates:\n  words: { type: changelog, level: warn, minEntries: 9 }\n  only: { type: image, when: image }\n",
+        ),
+    );
+    repository.write("CHANGELOG.md", "# <1> & \"2\"\n\n- a\n");
+    let _ = kyklos(repository.path()).args("evidence add CHANGELOG.md --kind changelog").run().expect(0);
+    let told = |format: &str| kyklos(repository.path()).args("gate run --format").arg(format).run().expect(3);
+    let commit = repository.git(&["rev-parse", "HEAD"]);
+    let plain = |run: &Run| run.stdout().replace(&commit, "COMMIT");
+    insta::assert_snapshot!(plain(&told("junit")), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites>
+      <testsuite name="pre-release of v0.1.0 at COMMIT" tests="3" failures="0" errors="1" skipped="1">
+        <properties><property name="verdict" value="error"/></properties>
+        <testcase classname="tests" name="unit"><error message="expected evidence of kind gotest or junit; found none">`kyklos-release evidence add FILE --kind gotest`</error></testcase>
+        <testcase classname="changelog" name="words"><system-out>warning: expected a heading with 0.1.0 and at least 9 entries; found no heading of CHANGELOG.md names 0.1.0; 1 entry</system-out></testcase>
+        <testcase classname="image" name="only"><skipped message="only for a release with an image"/></testcase>
+      </testsuite>
+    </testsuites>
+    "#);
+    insta::assert_snapshot!(told("github").stdout(), @r"
+    ::error file=policies/release.yaml,title=gate-error::unit: expected evidence of kind gotest or junit; found none%0A`kyklos-release evidence add FILE --kind gotest`
+    ::warning file=policies/release.yaml,title=gate-warn::words: expected a heading with 0.1.0 and at least 9 entries; found no heading of CHANGELOG.md names 0.1.0; 1 entry%0Awrite the missing entries, or look at `kyklos-release notes generate`
+    ");
+    insta::assert_snapshot!(told("markdown").stdout(), @r"
+    | gate | state | expected | found |
+    |---|---|---|---|
+    | unit | error | evidence of kind gotest or junit | none |
+    | words | warn | a heading with 0.1.0 and at least 9 entries | no heading of CHANGELOG.md names 0.1.0; 1 entry |
+    | only | n/a | only for a release with an image | no image |
+    ");
+    let report = kyklos_release::format::junit::read(told("junit").stdout().as_bytes()).unwrap();
+    assert_eq!((report.passed, report.failed.len(), report.skipped), (1, 1, 1), "our own reader agrees");
+    let sarif = told("sarif").json();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let codes: Vec<_> = results.iter().map(|one| (one["ruleId"].clone(), one["level"].clone())).collect();
+    assert_eq!(codes, [("gate-error".into(), "error".into()), ("gate-warn".into(), "warning".into())]);
+    let answer = told("json").json();
+    assert_eq!(answer["diagnostics"][0]["code"], "gate-error");
+    assert_eq!(answer["diagnostics"][1]["severity"], "warning");
+}
