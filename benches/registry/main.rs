@@ -2,7 +2,9 @@
 //!
 //! Debian's registry runs on this machine behind a proxy that lets every request wait 20 ms. Each figure is a median over
 //! rounds in which all tools take turns; what counts is the ratio to the best of the others in the same run. Then one
-//! layer of 1 GiB is pushed, pulled and copied without the proxy, and memory and processor time are read from the system.
+//! layer of 1 GiB is pushed, pulled and copied without the proxy, and memory and processor time are read from the system; that
+//! needs 8 GiB of disk and is left out, aloud, where they are not there. Everything is in a folder below `target/tmp` that is
+//! removed at the end, or by the next run when this one is killed.
 //! `tests/peers/run --get` gets the registry and the other tools. `KYKLOS_BINARY` names another build of this tool than the
 //! one cargo has just made. The process ends with 1 when a goal is missed.
 #![expect(
@@ -121,8 +123,9 @@ fn median(mut times: Vec<Duration>) -> Option<f64> {
 }
 
 fn main() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = folder();
     let home = directory.path().to_owned();
+    println!("{}", kyklos().display());
     let missed = match Server::start(&home, "registry") {
         Some(server) => {
             let mut bench = Bench { proxy: Proxy::start(&server.host, WAIT), home, missed: 0 };
@@ -145,6 +148,32 @@ fn main() {
     };
     drop(directory);
     std::process::exit(i32::from(missed > 0));
+}
+
+/// A folder for everything, after those of killed runs are gone.
+fn folder() -> tempfile::TempDir {
+    const PREFIX: &str = "registry-bench-";
+    let below = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(below).unwrap();
+    for entry in std::fs::read_dir(below).unwrap().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            std::fs::remove_dir_all(entry.path()).unwrap();
+        }
+    }
+    tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(below).unwrap()
+}
+
+/// Bytes of disk that the part with 1 GiB needs at most: layout, two registries that take an upload before they know that
+/// they have it, and what is pulled.
+const DISK: u64 = 8 << 30;
+
+/// Bytes that are free where a folder is.
+fn free(folder: &Path) -> Option<u64> {
+    let output =
+        std::process::Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.lines().nth(1)?.trim().parse().ok()
 }
 
 /// An image of two platforms, and the same image with something attached to its index and to each platform.
@@ -280,6 +309,10 @@ fn requests(bench: &mut Bench) {
 /// One layer of 1 GiB: memory, and processor time beside regctl, which hashes what it moves as well.
 fn large(bench: &mut Bench, server: &Server) {
     let home = bench.home.clone();
+    if let Some(free) = free(&home).filter(|free| *free < DISK) {
+        println!("1 GiB: LEFT OUT, {} MiB of disk are free and {} are needed", free >> 20, DISK >> 20);
+        return;
+    }
     let second = Server::start(&home, "second").unwrap();
     let binary = home.join("large");
     {
@@ -327,6 +360,10 @@ fn large(bench: &mut Bench, server: &Server) {
             other.peak as f64 / 1_048_576.0
         );
         bench.bound(&format!("{job} of 1 GiB: processor time beside regctl"), ratio, 1.1, "x");
+        for pulled in ["pulled", "theirs"] {
+            // Only one of the jobs makes them.
+            drop(std::fs::remove_dir_all(home.join(pulled)));
+        }
     }
 }
 

@@ -238,6 +238,33 @@ pub(crate) fn temporary_in(directory: &Path) -> io::Result<tempfile::NamedTempFi
 
 /// Gives a finished temporary file its name.
 pub(crate) fn finish(file: tempfile::NamedTempFile, path: &Path, mode: u32) -> io::Result<()> {
+    complete(&file, mode)?;
+    file.persist(path).map_err(|error| error.error)?;
+    keep_name(path)
+}
+
+/// The same where nothing may be under the name yet.
+pub(crate) fn finish_new(file: tempfile::NamedTempFile, path: &Path, mode: u32) -> io::Result<()> {
+    complete(&file, mode)?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    keep_name(path)
+}
+
+/// Whether a file that was opened is still the one under a name.
+pub(crate) fn is_still_at(file: &File, path: &Path) -> bool {
+    let (Ok(opened), Ok(found)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        (opened.dev(), opened.ino()) == (found.dev(), found.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        (opened.len(), opened.modified().ok()) == (found.len(), found.modified().ok())
+    }
+}
+
+fn complete(file: &tempfile::NamedTempFile, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -245,8 +272,10 @@ pub(crate) fn finish(file: tempfile::NamedTempFile, path: &Path, mode: u32) -> i
     }
     #[cfg(not(unix))]
     let _ = mode;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    file.as_file().sync_all()
+}
+
+fn keep_name(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         File::open(parent)?.sync_all()?;
     }

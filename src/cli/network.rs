@@ -21,7 +21,10 @@ impl Context {
     pub(super) fn http_settings(&self) -> Result<HttpSettings, CliError> {
         let authorities =
             self.network.ca_file.as_ref().map(|path| self.read(path, AUTHORITIES_LIMIT)).transpose()?;
-        Ok(HttpSettings { authorities, offline: self.network.offline })
+        // The client takes this for every name; everybody else takes it for every address too.
+        let no_proxy = self.variable("NO_PROXY").or_else(|| self.variable("no_proxy"));
+        let direct = no_proxy.is_some_and(|list| list.split(',').any(|part| part.trim() == "*"));
+        Ok(HttpSettings { authorities, offline: self.network.offline, direct })
     }
 
     /// How often and how long things are tried again.

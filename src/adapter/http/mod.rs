@@ -31,6 +31,8 @@ pub struct HttpSettings {
     pub authorities: Option<Vec<u8>>,
     /// No socket is opened.
     pub offline: bool,
+    /// The proxies of the environment are not used.
+    pub direct: bool,
 }
 
 /// Makes clients when they are needed: one for each way out, each with its own connections.
@@ -97,7 +99,7 @@ impl Http {
                 .no_deflate()
                 .no_brotli()
                 .no_zstd();
-            if local { builder.no_proxy() } else { builder }
+            if local || self.settings.direct { builder.no_proxy() } else { builder }
         };
         let client = if secure {
             self.secure(make)?
@@ -205,10 +207,11 @@ mod tests {
 
     #[test]
     fn offline_makes_no_client_and_odd_authorities_are_told() {
-        let offline = Http::new(HttpSettings { authorities: None, offline: true });
+        let offline = Http::new(HttpSettings { offline: true, ..HttpSettings::default() });
         let answer = offline.client(&url("https://ghcr.io/v2/"));
         assert_eq!(answer.err(), Some(HttpError::Offline { host: "ghcr.io".to_owned() }));
-        let odd = Http::new(HttpSettings { authorities: Some(b"nothing".to_vec()), offline: false });
+        let authorities = Some(b"nothing".to_vec());
+        let odd = Http::new(HttpSettings { authorities, ..HttpSettings::default() });
         assert!(matches!(odd.client(&url("https://ghcr.io/")), Err(HttpError::Authorities { .. })));
         assert!(odd.client(&url("http://127.0.0.1/")).is_ok());
     }

@@ -1,10 +1,14 @@
 //! An OCI image layout in a tar file (`oci-archive:`), read in place and written whole or not at all.
 //!
-//! The same content gives the same bytes: entries are sorted, everything is dated 1970 and belongs to nobody.
+//! The same content gives the same bytes: entries are sorted, everything is dated 1970 and belongs to nobody. Two who add
+//! to one archive at the same time do not lose each other's images: the second finds another file than it has read, writes
+//! nothing and says so.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::fault::{blocking, failed, invalid, of_files};
 use super::listing::Listing;
@@ -29,14 +33,17 @@ const MANIFESTS: usize = 10_000;
 pub struct Archive {
     path: PathBuf,
     registry: Memory,
+    /// What was at the path when it was opened.
+    base: Option<Arc<File>>,
 }
 
 impl Archive {
     /// Opens an archive to read from it.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
         let (path, registry) = (path.into(), Memory::new());
+        let base = Some(Arc::new(files::open(&path).map_err(of_files)?));
         read(&path, &registry)?;
-        Ok(Self { path, registry })
+        Ok(Self { path, registry, base })
     }
 
     /// Opens an archive to add to it; where there is none it begins empty. Nothing is written before
@@ -51,10 +58,12 @@ impl Archive {
         // The system removes it when this process ends, however it ends.
         let spill = tempfile::tempfile_in(directory).map_err(|source| failed("write", &path, source))?;
         let registry = Memory::over(Shared::new(spill, &path));
+        let mut base = None;
         if files::exists(&path) {
+            base = Some(Arc::new(files::open(&path).map_err(of_files)?));
             read(&path, &registry)?;
         }
-        Ok(Self { path, registry })
+        Ok(Self { path, registry, base })
     }
 
     /// What it holds and what was added.
@@ -68,8 +77,8 @@ impl Archive {
             return Ok(());
         }
         let (index, contents) = (self.registry.index()?, self.registry.contents());
-        let path = self.path.clone();
-        blocking(move || pack(&path, contents, &index)).await
+        let (path, base) = (self.path.clone(), self.base.clone());
+        blocking(move || pack(&path, base.as_deref(), contents, &index)).await
     }
 }
 
@@ -147,8 +156,13 @@ fn walk(
     Err(invalid("index.json", &OciError::TooDeep { limit: INDEX_DEPTH }))
 }
 
-/// Writes the tar file beside its name and renames it.
-fn pack(path: &Path, contents: Vec<(Digest, Held)>, index: &[u8]) -> Result<(), RegistryError> {
+/// Writes the tar file beside its name and renames it, unless somebody else has written there meanwhile.
+fn pack(
+    path: &Path,
+    base: Option<&File>,
+    contents: Vec<(Digest, Held)>,
+    index: &[u8],
+) -> Result<(), RegistryError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -170,7 +184,22 @@ fn pack(path: &Path, contents: Vec<(Digest, Held)>, index: &[u8]) -> Result<(), 
     let layout = format!("{{\"imageLayoutVersion\":\"{}\"}}", LayoutFile::VERSION);
     append(&mut builder, "oci-layout", layout.len() as u64, layout.as_bytes()).map_err(writing)?;
     builder.into_inner().and_then(|mut writer| writer.flush()).map_err(writing)?;
-    files::finish(file, path, 0o644).map_err(writing)
+    let changed = || RegistryError::Changed { path: path.to_owned() };
+    let Some(base) = base else {
+        return files::finish_new(file, path, 0o644).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => changed(),
+            _ => writing(source),
+        });
+    };
+    // Held by whoever replaces this file: the next in the line finds that it is not the one under the name any more.
+    let locking = |source| failed("lock", path, source);
+    base.lock().map_err(locking)?;
+    let finished = match files::is_still_at(base, path) {
+        true => files::finish(file, path, 0o644).map_err(writing),
+        false => Err(changed()),
+    };
+    base.unlock().map_err(locking)?;
+    finished
 }
 
 fn append(

@@ -23,8 +23,7 @@ use crate::format::oci::{
 };
 use crate::model::{Digest, Repository};
 use crate::port::{
-    Abilities, BlobReader, Checked, Content, FilesError, Hold, Manifest, Put, Registry, RegistryError,
-    Stored, Unlisted,
+    BlobReader, Checked, Content, FilesError, Hold, Manifest, Put, Registry, RegistryError, Stored,
 };
 
 const LAYOUT_FILE: &str = "oci-layout";
@@ -32,7 +31,7 @@ const INDEX_FILE: &str = "index.json";
 const BLOBS: &str = "blobs/sha256";
 
 /// Read and write buffer of a blob.
-const BUFFER: usize = 128 << 10;
+const BUFFER: usize = 64 << 10;
 
 /// Deepest nesting of indexes that is followed.
 const INDEX_DEPTH: usize = 8;
@@ -432,15 +431,6 @@ impl Layout {
 
 #[async_trait(?Send)]
 impl Registry for Layout {
-    fn repository(&self) -> Option<&Repository> {
-        None
-    }
-
-    fn abilities(&self) -> Abilities {
-        let (many_tags, referrers, checks_named) = (Some(true), Some(true), Some(true));
-        Abilities { many_tags, referrers, checks_named, mounts: Some(false) }
-    }
-
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
         let (layout, digest) = (self.clone(), *digest);
         blocking(move || layout.get_manifest(&digest, limit)).await
@@ -518,10 +508,6 @@ impl Registry for Layout {
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
         let (layout, tag, digest) = (self.clone(), tag.to_owned(), *digest);
         blocking(move || layout.move_tag(&tag, &digest)).await
-    }
-
-    async fn list_referrers(&self, _unlisted: &[Unlisted]) -> Result<(), RegistryError> {
-        Ok(())
     }
 
     async fn referrers(

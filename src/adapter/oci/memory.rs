@@ -16,9 +16,7 @@ use super::listing::Listing;
 use super::place::{Place, Shared};
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, OciError, media_type};
 use crate::model::{Digest, Repository};
-use crate::port::{
-    Abilities, BlobReader, Checked, Content, Manifest, Put, Registry, RegistryError, Stored, Unlisted,
-};
+use crate::port::{BlobReader, Checked, Content, Manifest, Put, Registry, RegistryError, Stored};
 
 /// Most bytes of a blob that memory takes; a file takes any.
 const BLOB_LIMIT: u64 = 64 << 20;
@@ -250,15 +248,6 @@ impl State {
 
 #[async_trait(?Send)]
 impl Registry for Memory {
-    fn repository(&self) -> Option<&Repository> {
-        None
-    }
-
-    fn abilities(&self) -> Abilities {
-        let (many_tags, referrers, checks_named) = (Some(true), Some(true), Some(true));
-        Abilities { many_tags, referrers, checks_named, mounts: Some(false) }
-    }
-
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
         self.state.borrow().manifest(digest, limit)
     }
@@ -348,10 +337,6 @@ impl Registry for Memory {
         }
         state.changed = true;
         Ok(Put { digest, tags: tags.to_vec(), unlisted: None })
-    }
-
-    async fn list_referrers(&self, _unlisted: &[Unlisted]) -> Result<(), RegistryError> {
-        Ok(())
     }
 
     async fn referrers(

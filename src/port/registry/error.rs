@@ -158,6 +158,12 @@ pub enum RegistryError {
         #[source]
         source: io::Error,
     },
+    /// Somebody else has written to a store that is written as a whole.
+    #[error("{} was written by somebody else meanwhile; nothing was changed", path.display())]
+    Changed {
+        /// Where.
+        path: PathBuf,
+    },
     /// The store could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -199,6 +205,7 @@ impl Hint for RegistryError {
             Self::Credentials { .. } => "registry-credentials",
             Self::Client { .. } => "registry-client",
             Self::Read { .. } => "registry-read",
+            Self::Changed { .. } => "registry-changed",
             Self::Io { .. } => "registry-io",
         }
     }
@@ -218,7 +225,7 @@ impl Hint for RegistryError {
             Self::Unreached { .. } => Kind::Interrupted,
             Self::Offline { .. } | Self::Client { .. } => Kind::Usage,
             Self::Credentials { .. } => Kind::Denied,
-            Self::Read { .. } => Kind::Interrupted,
+            Self::Read { .. } | Self::Changed { .. } => Kind::Interrupted,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Usage,
@@ -248,6 +255,7 @@ impl Hint for RegistryError {
             | Self::Credentials { .. }
             | Self::Client { .. }
             | Self::Read { .. }
+            | Self::Changed { .. }
             | Self::Io { .. } => Vec::new(),
         }
     }
@@ -257,6 +265,9 @@ impl Hint for RegistryError {
         match self {
             Self::Answered { fault, exchange } => match fault {
                 Fault::Transient => again(),
+                Fault::Denied if exchange.status == Some(407) => {
+                    vec!["give the proxy its login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT".to_owned()]
+                }
                 Fault::Denied => vec![format!(
                     "log in with `docker login {}`, or name a file of credentials with --authfile",
                     exchange.host
@@ -265,6 +276,9 @@ impl Hint for RegistryError {
             },
             Self::Unreached { .. } => again(),
             Self::Io { source, .. } => way_out(source),
+            Self::Changed { .. } => {
+                vec!["run the same command again; it adds to what is there now".to_owned()]
+            }
             Self::Offline { .. } => vec!["leave --offline out, or name an image layout: oci:DIR".to_owned()],
             Self::DigestMismatch { .. }
             | Self::SizeMismatch { .. }

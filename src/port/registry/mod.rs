@@ -70,14 +70,24 @@ pub struct Abilities {
 /// What [`Registry::hold_tags`] returns; dropping it lets go.
 pub type Hold = Box<dyn std::any::Any + Send>;
 
+impl Abilities {
+    /// What a store can do that is not on the network: everything but to link blobs of others.
+    pub const NEAR: Self =
+        Self { many_tags: Some(true), referrers: Some(true), checks_named: Some(true), mounts: Some(false) };
+}
+
 /// One repository of a registry. Everything read is checked against its digest before it is returned.
 #[async_trait(?Send)]
 pub trait Registry {
     /// Host and path; `None` for a store on disk or in memory. Two repositories of one host can mount from each other.
-    fn repository(&self) -> Option<&Repository>;
+    fn repository(&self) -> Option<&Repository> {
+        None
+    }
 
     /// What is known of the store so far. Asks nothing.
-    fn abilities(&self) -> Abilities;
+    fn abilities(&self) -> Abilities {
+        Abilities::NEAR
+    }
 
     /// The manifest under a digest, at most `limit` bytes; `None` when there is none. One request.
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError>;
@@ -156,7 +166,9 @@ pub trait Registry {
     /// Lists referrers where the store does not do it itself: in the index under the fallback tag `sha256-<hex>` of
     /// each subject, which is read, merged, written and read back until every entry is in it. Several entries of one
     /// subject cost no more than one. Where nothing is ever unlisted there is nothing to do.
-    async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError>;
+    async fn list_referrers(&self, _unlisted: &[Unlisted]) -> Result<(), RegistryError> {
+        Ok(())
+    }
 
     /// Manifests whose `subject` is the digest, sorted by digest, each with its `artifactType` and annotations; with
     /// `artifact_type` only those.

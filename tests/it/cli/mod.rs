@@ -22,6 +22,7 @@ mod notes_next;
 mod notes_release;
 mod notes_settings;
 mod people;
+mod proxied;
 mod publish;
 mod relations;
 mod sbom;

@@ -18,7 +18,7 @@ fn host(options: Options) -> TestRegistry {
     host
 }
 
-fn fill(host: &TestRegistry) {
+pub(super) fn fill(host: &TestRegistry) {
     host.change("app", |stored| {
         let config = Digest::of(CONFIG.as_bytes());
         let manifest = format!(
@@ -34,7 +34,7 @@ fn fill(host: &TestRegistry) {
     });
 }
 
-fn login(here: &Path, host: &str) {
+pub(super) fn login(here: &Path, host: &str) {
     let logins = serde_json::json!({"auths": {host: {"auth": "bWU6c2VjcmV0"}}});
     std::fs::create_dir_all(here.join(".docker")).unwrap();
     std::fs::write(here.join(".docker/config.json"), logins.to_string()).unwrap();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::support::command::{Run, kyklos};
 use crate::support::registry::{Fault, Options, TestRegistry};
+use crate::support::second_version::SecondVersion;
 
 fn assemble(here: &Path) {
     std::fs::write(here.join("app"), "one").unwrap();
@@ -189,4 +190,34 @@ fn a_probe_tells_what_it_was_answered_and_leaves_nothing() {
     --- stderr
     ");
     let _ = kyklos(here.path()).args("image probe oci:a").run().expect(2);
+}
+
+#[test]
+fn a_host_that_speaks_http_2_is_spoken_to_over_one_connection() {
+    let here = tempfile::tempdir().unwrap();
+    // More than the window of a stream, and nothing that gets smaller.
+    let mut state = 1_u64;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    });
+    std::fs::write(here.path().join("app"), noise.take(5 << 20).collect::<Vec<u8>>()).unwrap();
+    let _ =
+        run(here.path(), "image assemble --binary linux/amd64=app --binary linux/arm64=app -o oci:a:v1.0.0")
+            .expect(0);
+    let registry = TestRegistry::start(Options::default());
+    let host = SecondVersion::start(&registry);
+    std::fs::write(here.path().join("ca.pem"), &host.authority).unwrap();
+    let to = format!("{}/app:v1.0.0", host.host());
+    let push = run(here.path(), &format!("image push --ca-file ca.pem oci:a:v1.0.0 {to}")).expect(0).json();
+    assert_eq!((&push["data"]["requests"], registry.log().len()), (&12.into(), 12));
+    assert_eq!(host.connections(), 1);
+    let back =
+        run(here.path(), &format!("image copy --ca-file ca.pem {to} oci:back:v1.0.0")).expect(0).json();
+    assert_eq!((&back["data"]["digest"], host.connections()), (&push["data"]["digest"], 2));
+    let index = |name: &str| std::fs::read(here.path().join(name).join("index.json")).unwrap();
+    assert_eq!(index("a"), index("back"));
+    // What goes wrong is tried again as ever.
+    registry.fail("GET", "manifests/v1.0.0", 1, Fault::BUSY);
+    let _ = run(here.path(), &format!("image inspect --ca-file ca.pem {to}")).expect(0);
 }

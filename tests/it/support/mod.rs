@@ -9,6 +9,7 @@ pub(crate) fn skipped(why: &str) {
 pub(crate) mod command;
 pub(crate) mod crafted;
 pub(crate) mod elf;
+pub(crate) mod forward;
 pub(crate) mod graphql;
 pub(crate) mod image;
 pub(crate) mod notes;
@@ -16,4 +17,5 @@ pub(crate) mod page;
 pub(crate) mod registry;
 pub(crate) mod repository;
 pub(crate) mod sample;
+pub(crate) mod second_version;
 pub(crate) mod spectator;

@@ -100,6 +100,8 @@ pub(crate) enum Fault {
     Body(Vec<u8>),
     /// The body never ends.
     Endless,
+    /// The body comes one byte at a time, each after ten milliseconds.
+    Drip,
     /// It is done, and before it is answered another writer puts all tags back to where they were.
     Overtaken,
 }
@@ -183,26 +185,30 @@ impl TestRegistry {
 
     /// Starts one that speaks TLS, and the certificate authority that vouches for it, PEM.
     pub(crate) fn start_tls(options: Options) -> (Self, String) {
-        let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
-        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let pem = authority.self_signed(&key).expect("a certificate").pem();
-        let issuer = rcgen::Issuer::new(authority, key);
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = rcgen::CertificateParams::new(names).expect("parameters");
-        let certificate = certificate.signed_by(&key, &issuer).expect("a certificate");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .expect("a key that fits");
+        let (config, pem) = certified();
         (Self::start_with(options, Some(Arc::new(config))), pem)
+    }
+
+    /// What it answers to a request that came on another way: status, headers and body. Logged as any other.
+    pub(crate) fn answering(&self) -> Answering {
+        let shared = Arc::clone(&self.shared);
+        Arc::new(move |method, target, headers, body| {
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let mut request = Request {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                query: parse_query(query),
+                headers,
+                body,
+            };
+            request.headers.insert(":target".to_owned(), target.to_owned());
+            let answer = match shared.fault(&request) {
+                Some(Fault::Answer(status, ..)) => Answer::new(status),
+                _ => shared.answer(&request),
+            };
+            shared.remember(&request, answer.status);
+            (answer.status, answer.headers, answer.body)
+        })
     }
 
     fn start_with(options: Options, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
@@ -294,6 +300,37 @@ impl TestRegistry {
     }
 }
 
+/// What a server with TLS needs, and the certificate authority that vouches for it, PEM.
+pub(crate) fn certified() -> (rustls::ServerConfig, String) {
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let pem = authority.self_signed(&key).expect("a certificate").pem();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "registry.test".to_owned()];
+    let certificate = rcgen::CertificateParams::new(names).expect("parameters");
+    let certificate = certificate.signed_by(&key, &issuer).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .expect("a key that fits");
+    (config, pem)
+}
+
+/// Method, path with query, headers in lower case and body, to status, headers and body.
+pub(crate) type Answering = Arc<
+    dyn Fn(&str, &str, BTreeMap<String, String>, Vec<u8>) -> (u16, Vec<(String, String)>, Vec<u8>)
+        + Send
+        + Sync,
+>;
+
 impl Drop for TestRegistry {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
@@ -325,12 +362,17 @@ fn shortened(path: &str) -> String {
 
 /// A wire whose waits are short, with the logins of a `config.json`.
 pub(crate) fn wire(logins: Option<String>) -> Arc<Wire> {
+    wire_with(logins, Duration::from_millis(1500))
+}
+
+/// The same with another idea of a broken connection.
+pub(crate) fn wire_with(logins: Option<String>, idle: Duration) -> Arc<Wire> {
     Wire::new(WireSettings {
         http: HttpSettings::default(),
         plain_http: false,
         credentials: CredentialSources { inline: logins, ..CredentialSources::default() },
         jobs: 8,
-        patience: Patience::new(1).with(vec![Duration::from_millis(2); 3], Duration::from_millis(1500)),
+        patience: Patience::new(1).with(vec![Duration::from_millis(2); 3], idle),
         traffic: Arc::default(),
     })
 }
@@ -458,7 +500,7 @@ impl Shared {
         fault: Option<Fault>,
     ) -> Option<bool> {
         let Answer { status, mut headers, mut body } = answer;
-        let mut cut = false;
+        let (mut cut, mut drip) = (false, false);
         match fault {
             Some(Fault::Header(name, value)) => {
                 headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
@@ -466,6 +508,7 @@ impl Shared {
             }
             Some(Fault::Body(other)) => body = other,
             Some(Fault::CutAnswer) => cut = true,
+            Some(Fault::Drip) => drip = true,
             Some(Fault::WrongLength(by)) => {
                 headers.push(("Content-Length".to_owned(), (body.len() as i64 + by).to_string()));
             }
@@ -493,6 +536,14 @@ impl Shared {
         }
         if cut {
             body.truncate(body.len() / 2);
+        }
+        if drip {
+            stream.write_all(head.as_bytes()).ok()?;
+            for byte in body {
+                stream.write_all(&[byte]).ok()?;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            return Some(true);
         }
         stream.write_all(&[head.as_bytes(), &body].concat()).ok()?;
         Some(!cut)

@@ -1,6 +1,7 @@
 //! Images from one store to others: on disk, over the network, and as the command line.
 
 mod faults;
+mod odd;
 mod plan;
 mod requests;
 mod stores;

@@ -7,7 +7,7 @@ use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Fault as Meaning, Registry as _, RegistryError, Unlisted};
 
 use super::{described, noise, read, wait};
-use crate::support::registry::{Fault, Options, TestRegistry};
+use crate::support::registry::{Fault, Options, TestRegistry, wire_with};
 
 const FAULTS: [Fault; 7] = [
     Fault::BUSY,
@@ -177,6 +177,37 @@ fn a_cut_download_goes_on_behind_what_arrived() {
         host.log().iter().map(|one| one.headers.get("range").cloned()).collect();
     let expected = [None, Some("bytes=4194304-"), Some("bytes=6291456-"), Some("bytes=7340032-")];
     assert_eq!(ranges, expected.map(|range| range.map(str::to_owned)));
+}
+
+#[test]
+fn a_body_that_drips_is_broken() {
+    let host = TestRegistry::start(Options::default());
+    let blob = noise(400 << 10);
+    let descriptor = described(&blob);
+    let manifest = br#"{"schemaVersion":2,"layers":[],"annotations":{"k":"so that it takes a while to come, byte by byte"}}"#;
+    let digest = Digest::of(manifest);
+    host.change("a", |stored| {
+        stored.blobs.insert(descriptor.digest.to_string(), blob.clone().into());
+        stored.manifests.insert(digest.to_string(), (media_type::MANIFEST.to_owned(), manifest.to_vec()));
+    });
+    let registry = host.open_on(&wire_with(None, std::time::Duration::from_millis(150)), "a");
+    wait(async {
+        // Once is like any other fault: the rest is asked for again.
+        host.fail("GET", "blobs", 1, Fault::Drip);
+        assert!(read(&registry, &descriptor).await.unwrap().unwrap() == blob);
+        assert_eq!(host.log().len(), 2, "{:?}", host.routes());
+        // Always is given up after the usual number of tries, whatever its bytes.
+        host.forget();
+        host.fail("GET", "", 8, Fault::Drip);
+        let error = read(&registry, &descriptor).await.unwrap_err();
+        assert!(
+            matches!(&error, RegistryError::Unreached { reason, .. } if reason.contains("bytes came in")),
+            "{error}"
+        );
+        let error = registry.manifest(&digest, MANIFEST_LIMIT).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Unreached { .. }), "{error}");
+        assert_eq!(host.log().len(), 8, "{:?}", host.routes());
+    });
 }
 
 #[test]

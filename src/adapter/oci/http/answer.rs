@@ -1,9 +1,12 @@
 //! What an answer that is not the hoped-for one means.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::adapter::http::scrub;
 use crate::model::Digest;
@@ -74,7 +77,8 @@ fn fault(status: StatusCode, code: &str, message: &str) -> Fault {
         text.contains("immutable") || text.contains("already exists") || text.contains("alreadyexists")
     };
     match status.as_u16() {
-        401 | 403 => Fault::Denied,
+        // 407 is of a proxy on the way.
+        401 | 403 | 407 => Fault::Denied,
         404 => Fault::Missing,
         409 | 412 => Fault::Conflict,
         501 | 505 => Fault::Refused,
@@ -109,24 +113,53 @@ pub(super) enum BodyError {
     Broken(String),
 }
 
-/// A body of at most `limit` bytes; one that announces more is not even begun. One that drips for longer than four
-/// waits for a byte is as good as broken.
-pub(super) async fn body(
-    response: &mut Response,
-    limit: u64,
-    idle: std::time::Duration,
-) -> Result<Bytes, BodyError> {
+/// Bytes that have to arrive, or leave, within one [`Patience::idle`](crate::adapter::http::Patience); what ends sooner
+/// may have fewer. With a minute that is 273 bytes a second: nobody releases over a slower line, and a host that drips to
+/// keep somebody waiting is left.
+pub(super) const LEAST: u64 = 16 << 10;
+
+/// Whether a body comes fast enough.
+pub(super) struct Pace {
+    idle: Duration,
+    /// When the next [`LEAST`] bytes have to be there.
+    end: Instant,
+    /// How many of them are.
+    bytes: u64,
+}
+
+impl Pace {
+    pub(super) fn new(idle: Duration) -> Self {
+        Self { idle, end: Instant::now() + idle, bytes: 0 }
+    }
+
+    /// The next piece of a body; an error is one that breaks, or comes too slowly.
+    pub(super) async fn piece(&mut self, response: &mut Response) -> Result<Option<Bytes>, String> {
+        let piece = tokio::time::timeout_at(self.end, response.chunk())
+            .await
+            .map_err(|_| format!("{} bytes came in {:?}", self.bytes, self.idle))?
+            .map_err(|error| crate::adapter::http::reason(&error))?;
+        self.bytes += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        if self.bytes >= LEAST {
+            *self = Self::new(self.idle);
+        }
+        Ok(piece)
+    }
+
+    /// Time that nothing was asked for does not count.
+    pub(super) fn rested(&mut self, time: Duration) {
+        self.end += time;
+    }
+}
+
+/// A body of at most `limit` bytes; one that announces more is not even begun.
+pub(super) async fn body(response: &mut Response, limit: u64, idle: Duration) -> Result<Bytes, BodyError> {
     if length(response.headers()).is_some_and(|length| length > limit) {
         return Err(BodyError::TooLarge);
     }
     let mut whole: Vec<u8> = Vec::new();
-    let end = tokio::time::Instant::now() + idle * 4;
+    let mut pace = Pace::new(idle);
     loop {
-        let next = (tokio::time::Instant::now() + idle).min(end);
-        let piece = tokio::time::timeout_at(next, response.chunk())
-            .await
-            .map_err(|_| BodyError::Broken("its bytes come too slowly".to_owned()))?
-            .map_err(|error| BodyError::Broken(crate::adapter::http::reason(&error)))?;
+        let piece = pace.piece(response).await.map_err(BodyError::Broken)?;
         let Some(piece) = piece else { return Ok(whole.into()) };
         if (whole.len() + piece.len()) as u64 > limit {
             return Err(BodyError::TooLarge);
@@ -154,6 +187,7 @@ mod tests {
         for (status, body, expected) in [
             (401, "", Fault::Denied),
             (403, "{}", Fault::Denied),
+            (407, "", Fault::Denied),
             (404, "404 page not found", Fault::Missing),
             (409, "", Fault::Conflict),
             (429, "", Fault::Transient),

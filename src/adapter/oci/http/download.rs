@@ -1,22 +1,23 @@
 //! Blobs on their way in: a body that breaks is asked for again behind what has arrived.
 
 use std::io::{self, Cursor, Read};
+use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
 use reqwest::{Method, StatusCode};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
 use super::HttpRegistry;
-use super::answer::{length, text};
+use super::answer::{Pace, length, text};
 use super::send::{Ask, Reply};
 use super::traffic::{Direction, Event};
-use crate::adapter::http::{Tries, reason};
+use crate::adapter::http::Tries;
 use crate::format::oci::Descriptor;
 use crate::port::{BlobReader, Checked, Exchange, RegistryError};
 
-/// Pieces that wait for the reader. Each may have what the client reads at once, 400 KiB, and there is one more in the
-/// hands of the reader, so more would be felt in the memory of the process and not in its speed.
+/// Pieces that wait for the reader or are in its hands. Each may have what the client reads at once, 400 KiB, and the
+/// client fills another meanwhile, so more would be felt in the memory of the process and not in its speed.
 const PIECES: usize = 1;
 
 /// Blobs up to this size are read before they are handed out.
@@ -35,12 +36,14 @@ impl HttpRegistry {
         let offset = offset.min(descriptor.size);
         let Some((reply, skip)) = self.ask_from(descriptor, offset).await? else { return Ok(None) };
         let (send, receive) = mpsc::channel(PIECES);
+        let pieces = Arc::new(Semaphore::new(PIECES));
         let mut download = Download {
             registry: self.clone(),
             descriptor: descriptor.clone(),
             done: offset,
             skip,
             told: offset,
+            pieces,
             send,
         };
         let left = descriptor.size - offset;
@@ -50,7 +53,7 @@ impl HttpRegistry {
             Box::new(Cursor::new(bytes?))
         } else {
             tokio::spawn(async move { download.run(reply).await });
-            Box::new(Pieces { receive, current: Bytes::new() })
+            Box::new(Pieces { receive, current: Bytes::new(), held: None })
         };
         Ok(Some(match offset {
             0 => Box::new(Checked::new(reader, descriptor.digest, descriptor.size)),
@@ -104,7 +107,15 @@ struct Download {
     /// Bytes that come before them once more.
     skip: u64,
     told: u64,
-    send: mpsc::Sender<Result<Bytes, RegistryError>>,
+    /// A permit for each piece that the reader may have.
+    pieces: Arc<Semaphore>,
+    send: mpsc::Sender<Result<Piece, RegistryError>>,
+}
+
+/// Bytes, and the permit that is given back when they are read.
+struct Piece {
+    bytes: Bytes,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Download {
@@ -135,14 +146,17 @@ impl Download {
 
     /// Carries what one answer holds. An error is a body that broke.
     async fn carry(&mut self, reply: &mut Reply) -> Result<(), String> {
-        let idle = self.registry.inner.line.patience.idle;
+        let mut pace = Pace::new(self.registry.inner.line.patience.idle);
         while self.done < self.descriptor.size {
             // Room first, so that no piece waits here. Without a reader there is none.
-            let Ok(room) = self.send.reserve().await else { return Ok(()) };
-            let piece = timeout(idle, reply.response.chunk())
-                .await
-                .map_err(|_| format!("no byte in {idle:?}"))?
-                .map_err(|error| reason(&error))?;
+            let begin = Instant::now();
+            let room = tokio::select! {
+                room = Arc::clone(&self.pieces).acquire_owned() => room.ok(),
+                () = self.send.closed() => None,
+            };
+            let Some(permit) = room else { return Ok(()) };
+            pace.rested(begin.elapsed());
+            let piece = pace.piece(&mut reply.response).await?;
             let Some(mut piece) = piece else { return Err("the answer ended too early".to_owned()) };
             let skipped = usize::try_from(self.skip).map_or(piece.len(), |skip| skip.min(piece.len()));
             piece.advance(skipped);
@@ -151,7 +165,9 @@ impl Download {
                 continue;
             }
             self.done = (self.done + piece.len() as u64).min(self.descriptor.size);
-            room.send(Ok(piece));
+            if self.send.send(Ok(Piece { bytes: piece, permit })).await.is_err() {
+                return Ok(());
+            }
             self.tell();
         }
         Ok(())
@@ -187,13 +203,13 @@ impl Download {
 
 /// Collects a small blob.
 async fn gather(
-    receive: &mut mpsc::Receiver<Result<Bytes, RegistryError>>,
+    receive: &mut mpsc::Receiver<Result<Piece, RegistryError>>,
     size: u64,
 ) -> Result<Vec<u8>, RegistryError> {
     let mut whole: Vec<u8> = Vec::new();
     while (whole.len() as u64) < size {
         match receive.recv().await {
-            Some(piece) => whole.extend_from_slice(&piece?),
+            Some(piece) => whole.extend_from_slice(&piece?.bytes),
             None => break,
         }
     }
@@ -203,15 +219,19 @@ async fn gather(
 
 /// A stream of pieces as a reader, for a thread that may wait.
 struct Pieces {
-    receive: mpsc::Receiver<Result<Bytes, RegistryError>>,
+    receive: mpsc::Receiver<Result<Piece, RegistryError>>,
     current: Bytes,
+    held: Option<OwnedSemaphorePermit>,
 }
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.current.is_empty() {
+            // The bytes are given back before the permit is, and that before the next are waited for.
+            self.current = Bytes::new();
+            self.held = None;
             match self.receive.blocking_recv() {
-                Some(Ok(piece)) => self.current = piece,
+                Some(Ok(Piece { bytes, permit })) => (self.current, self.held) = (bytes, Some(permit)),
                 Some(Err(error)) => return Err(io::Error::other(error)),
                 None => return Ok(0),
             }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::HttpRegistry;
-use super::answer::{self, BodyError, ERROR_LIMIT, Refusal};
+use super::answer::{self, BodyError, ERROR_LIMIT, LEAST, Refusal};
 use super::line::{Line, of_http};
 use super::redirect::{HOPS, follow, same_origin};
 use super::traffic::Event;
@@ -21,6 +21,9 @@ use crate::port::{Exchange, Fault, RegistryError};
 /// How often a 403 is tried again after this process has written something: hosts deny for a moment what they have just
 /// allowed.
 const FORBIDDEN_TRIES: u32 = 2;
+
+/// What the client says when a proxy opens no tunnel without a login.
+const PROXY_LOGIN: &str = "proxy authorization required";
 
 /// How often the authorization of one request may be put right.
 const CHALLENGES: usize = 2;
@@ -124,6 +127,12 @@ impl From<Failed> for RegistryError {
             | Failed::Forbidden(error) => error,
         }
     }
+}
+
+/// How far a body is that is being sent.
+struct Leaving {
+    sent: Arc<AtomicU64>,
+    length: u64,
 }
 
 /// Why a request has no answer.
@@ -303,7 +312,8 @@ impl HttpRegistry {
             let value = HeaderValue::from_str(value).map_err(|_| Failed::Final(self.denied(ask)))?;
             request = request.header(AUTHORIZATION, secret(value));
         }
-        let sent = stream.as_ref().map(|stream| Arc::clone(&stream.sent));
+        let leaving =
+            stream.as_ref().map(|stream| Leaving { sent: Arc::clone(&stream.sent), length: stream.length });
         request = match stream {
             Some(Streamed { body, length, .. }) => request.header(CONTENT_LENGTH, length).body(body),
             None if ask.body.is_empty() && matches!(ask.method, Method::GET | Method::HEAD) => request,
@@ -313,9 +323,14 @@ impl HttpRegistry {
         // never closed.
         let rest = ask.headers.iter().any(|(name, _)| *name == "range");
         let _slot = if rest { None } else { self.inner.host.slots.acquire().await.ok() };
-        line.exchange(request, url, sent).await.map_err(|broken| {
-            let exchange = Box::new(self.exchange(ask));
-            let error = RegistryError::Unreached { exchange, reason: broken.0 };
+        line.exchange(request, url, leaving).await.map_err(|broken| {
+            let exchange = self.exchange(ask);
+            if broken.0.contains(PROXY_LOGIN) {
+                // A tunnel that is not opened has no answer of the host.
+                let exchange = Box::new(Exchange { status: Some(407), ..exchange });
+                return Failed::Final(RegistryError::Answered { fault: Fault::Denied, exchange });
+            }
+            let error = RegistryError::Unreached { exchange: Box::new(exchange), reason: broken.0 };
             Failed::Passing { error, announced: None }
         })
     }
@@ -434,14 +449,14 @@ impl Line {
         &self,
         request: reqwest::RequestBuilder,
         url: &Url,
-        sent: Option<Arc<AtomicU64>>,
+        leaving: Option<Leaving>,
     ) -> Result<Response, Broken> {
         let number = self.traffic.count();
         let begin = Instant::now();
         let (client, request) = request.build_split();
         let request = request.map_err(|error| Broken(reason(&error)))?;
         let method = request.method().to_string();
-        let answer = self.waited(client.execute(request), sent).await;
+        let answer = self.waited(client.execute(request), leaving).await;
         self.traffic.tell(|| Event::Request {
             number,
             method,
@@ -453,11 +468,11 @@ impl Line {
         answer
     }
 
-    /// Waits as long as something moves.
+    /// Waits as long as something moves, and not too slowly.
     async fn waited(
         &self,
         answer: impl Future<Output = reqwest::Result<Response>>,
-        sent: Option<Arc<AtomicU64>>,
+        leaving: Option<Leaving>,
     ) -> Result<Response, Broken> {
         tokio::pin!(answer);
         let mut before = 0;
@@ -467,9 +482,15 @@ impl Line {
                     return answer.map_err(|error| Broken(reason(&error)));
                 }
                 Err(_) => {
-                    let now = sent.as_ref().map_or(0, |sent| sent.load(Ordering::Relaxed));
-                    if now == before {
-                        return Err(Broken(format!("no answer in {:?}", self.patience.idle)));
+                    let now = leaving.as_ref().map_or(0, |body| body.sent.load(Ordering::Relaxed));
+                    let rest = leaving.as_ref().is_some_and(|body| now == body.length);
+                    // The last bytes may be few, and the host may need a while to count them all.
+                    if now - before < LEAST && !(rest && now > before) {
+                        let idle = self.patience.idle;
+                        return Err(Broken(format!(
+                            "no answer in {idle:?}, and {} bytes left",
+                            now - before
+                        )));
                     }
                     before = now;
                 }

@@ -33,7 +33,7 @@ use crate::port::{BlobReader, Content, Fault, RegistryError, Stored};
 const PIECE: usize = 64 << 10;
 
 /// Pieces between the thread that reads and the one that sends.
-const PIECES: usize = 4;
+const PIECES: usize = 2;
 
 /// Bytes of one request where a host does not take more (GHCR is reported to refuse a `PATCH` above 4 MiB).
 const CHUNK: u64 = 4 << 20;

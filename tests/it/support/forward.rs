@@ -1,0 +1,111 @@
+//! A forward proxy on loopback, as many build machines have one on their only way out (RFC 9110, 9.3.6; RFC 9112, 3.2.2).
+
+use std::io::{self, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+
+/// A request as it reached the proxy.
+#[derive(Debug, Clone)]
+pub(crate) struct Passed {
+    /// `CONNECT host:port`, or the method and the whole URL.
+    pub(crate) request: String,
+    /// Everything of the head, for what must not be in it.
+    pub(crate) head: String,
+}
+
+/// The proxy. Whatever host is asked for, it leads to one.
+pub(crate) struct Forward {
+    address: SocketAddr,
+    log: Arc<Mutex<Vec<Passed>>>,
+}
+
+impl Forward {
+    /// Starts it in front of a host; with a login nobody passes without.
+    pub(crate) fn start(to: &str, login: Option<&str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let log: Arc<Mutex<Vec<Passed>>> = Arc::default();
+        let login = login.map(|login| {
+            let login = base64::engine::general_purpose::STANDARD.encode(login);
+            format!("proxy-authorization: basic {login}").to_ascii_lowercase()
+        });
+        let (to, seen) = (to.to_owned(), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let (to, login, seen) = (to.clone(), login.clone(), Arc::clone(&seen));
+                // Whoever goes away ends its connection and nothing else.
+                std::thread::spawn(move || drop(serve(client, &to, login.as_deref(), &seen)));
+            }
+        });
+        Self { address, log }
+    }
+
+    /// The URL of it, with a login to give.
+    pub(crate) fn url(&self, login: Option<&str>) -> String {
+        let login = login.map(|login| format!("{login}@")).unwrap_or_default();
+        format!("http://{login}{}", self.address)
+    }
+
+    /// Every request so far.
+    pub(crate) fn log(&self) -> Vec<Passed> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn serve(client: TcpStream, to: &str, login: Option<&str>, seen: &Mutex<Vec<Passed>>) -> io::Result<()> {
+    let mut from_client = BufReader::new(client.try_clone()?);
+    let mut client = client;
+    loop {
+        let head = head(&mut from_client)?;
+        let mut words = head.split_whitespace();
+        let (method, target) =
+            (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+        if method.is_empty() {
+            return Ok(());
+        }
+        let passed = Passed { request: format!("{method} {target}"), head: head.clone() };
+        seen.lock().unwrap_or_else(PoisonError::into_inner).push(passed);
+        if login.is_some_and(|login| !head.to_ascii_lowercase().contains(login)) {
+            client.write_all(
+                b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n",
+            )?;
+            continue;
+        }
+        let mut host = TcpStream::connect(to)?;
+        if method == "CONNECT" {
+            client.write_all(b"HTTP/1.1 200 X\r\n\r\n")?;
+            let (mut up, mut down) = (host.try_clone()?, client.try_clone()?);
+            let other = std::thread::spawn(move || io::copy(&mut host, &mut down).map(drop));
+            io::copy(&mut from_client, &mut up)?;
+            up.shutdown(std::net::Shutdown::Write)?;
+            return other.join().unwrap_or(Ok(()));
+        }
+        // The host gets what is meant for it: the path, and nothing that is meant for the proxy.
+        let path = target.splitn(4, '/').nth(3).unwrap_or_default();
+        let kept = head.lines().skip(1).filter(|line| !line.to_ascii_lowercase().starts_with("proxy-"));
+        let lines: String = kept.map(|line| format!("{line}\r\n")).collect();
+        host.write_all(format!("{method} /{path} HTTP/1.1\r\n{lines}").as_bytes())?;
+        io::copy(&mut (&mut from_client).take(length(&head)), &mut host)?;
+        let mut from_host = BufReader::new(host);
+        let answer = self::head(&mut from_host)?;
+        client.write_all(answer.as_bytes())?;
+        let rest = if method == "HEAD" { 0 } else { length(&answer) };
+        io::copy(&mut (&mut from_host).take(rest), &mut client)?;
+    }
+}
+
+fn head(from: &mut impl io::BufRead) -> io::Result<String> {
+    let mut head = String::new();
+    while from.read_line(&mut head)? > 0 && !head.ends_with("\r\n\r\n") {}
+    Ok(head)
+}
+
+fn length(head: &str) -> u64 {
+    let line = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    line.unwrap_or(0)
+}
