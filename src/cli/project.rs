@@ -43,6 +43,14 @@ pub(super) fn nearby(context: &Context) -> Result<Option<Config>, CliError> {
     Ok(Some(Config::load(&fs::read(&path, yaml::MAX_BYTES)?, &shown)?))
 }
 
+/// The name of the repository the command stands in, where no `release.yaml` says one.
+pub(super) fn usual_name(context: &Context) -> Option<String> {
+    // Outside of a repository there is no usual name, which is no error.
+    let repository = Repository::discover(&context.directory).ok()?;
+    let root = repository.root();
+    Some(default_name(&repository, &root))
+}
+
 impl Project {
     /// Opens the repository the command stands in, and `release.yaml`: the one of `--config`, else the one found
     /// upwards to the top of the work tree, else the name of the repository.

@@ -9,5 +9,5 @@ use meant::inside;
 
 pub use lint::{Lint, LintRule, WrittenLint, WrittenSeverity};
 pub use meant::{Config, ConfigError, Image, Mirror};
-pub use notes::{BumpLevel, Notes, NotesPreset, ReferenceName, TrackerSettings, WrittenNotes};
+pub use notes::{BumpLevel, Notes, NotesPreset, ReferenceName, TrackerSettings, UNTYPED, WrittenNotes};
 pub use written::{WrittenConfig, WrittenImage, WrittenMirror, WrittenMode};

@@ -24,7 +24,8 @@ pub struct WrittenNotes {
     /// Headings in their order. Sections that are not named follow.
     #[serde(default)]
     pub sections: Vec<String>,
-    /// The heading under which a type stands, or `hidden`: `perf: Performance`. `type(scope)` is more than `type`.
+    /// The heading under which a type stands, or `hidden`: `perf: Performance`. `type(scope)` is more than `type`, and
+    /// `untyped` stands for messages without a type.
     #[serde(default)]
     pub types: BTreeMap<String, String>,
     /// Commits that are not told, by id or at least seven digits of it.
@@ -36,7 +37,7 @@ pub struct WrittenNotes {
     #[serde(default)]
     pub authors: BTreeMap<String, String>,
     /// Which number of the version a type moves: `docs: patch`. `type(scope)` is more than `type`, and `breaking` is
-    /// what breaks users, whatever its type. Default: `breaking` major, `feat` and deprecations minor, quiet types such
+    /// what breaks users, whatever its type, and `untyped` messages without a type. Default: `breaking` major, `feat` and deprecations minor, quiet types such
     /// as `docs` and `chore` none unless their scope is `deps`, everything else patch.
     #[serde(default)]
     pub bump: BTreeMap<String, BumpLevel>,
@@ -130,6 +131,8 @@ pub struct Notes {
     pub references: Vec<TrackerSettings>,
 }
 
+/// What stands for messages without a type, beside the types.
+pub const UNTYPED: &str = "untyped";
 /// What stands for no heading.
 const HIDDEN: &str = "hidden";
 /// The longest heading.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use super::entry::{Entry, Place};
-use crate::config::BumpLevel;
+use crate::config::{BumpLevel, UNTYPED};
 
 /// Which part of the version moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,9 @@ impl BumpTable {
         let breaking = || said(BREAKING).unwrap_or(Some(usual_break(young)));
         let scoped =
             entry.scopes.iter().find_map(|scope| said(&format!("{}({})", entry.kind, scope.to_lowercase())));
-        let plain = scoped.or_else(|| said(&entry.kind)).unwrap_or_else(|| usual(entry));
+        let noise = entry.kind.is_empty() && entry.place == Place::Hidden;
+        let kind = if entry.kind.is_empty() { UNTYPED } else { &entry.kind };
+        let plain = scoped.or_else(|| said(kind).filter(|_| !noise)).unwrap_or_else(|| usual(entry));
         if entry.breaking.is_empty() { plain } else { plain.max(breaking()) }
     }
 }

@@ -8,6 +8,7 @@ use super::entry::{Entry, Place, Section};
 use super::overrides::{Overrides, has_footer};
 use super::relation::merge_number;
 use super::tracker::Tracker;
+use crate::config::UNTYPED;
 use crate::model::Commit;
 
 /// The footer of commits that are not told.
@@ -50,12 +51,14 @@ impl Rules {
 
     /// Puts a line where its type belongs. What closes a hole stays under that heading.
     pub(super) fn place(&self, entry: &mut Entry) {
-        if self.types.is_empty() || entry.kind.is_empty() || entry.place == Place::Listed(Section::Security) {
+        let noise = entry.kind.is_empty() && entry.place == Place::Hidden;
+        if self.types.is_empty() || noise || entry.place == Place::Listed(Section::Security) {
             return;
         }
         let scoped = entry.scopes.iter().map(|scope| format!("{}({})", entry.kind, scope.to_lowercase()));
         let found = scoped.filter_map(|key| self.types.get(&key)).next();
-        match found.or_else(|| self.types.get(&entry.kind)) {
+        let kind = if entry.kind.is_empty() { UNTYPED } else { &entry.kind };
+        match found.or_else(|| self.types.get(kind)) {
             Some(Some(section)) => entry.place = Place::Listed(section.clone()),
             Some(None) => entry.place = Place::Hidden,
             None => {}

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::super::context::Context;
 use super::super::error::CliError;
+use super::super::project::{nearby, usual_name};
 use super::super::{Format, Reply};
 use crate::diag::Severity;
 use crate::format::cliff::{Cliff, MAX_BYTES};
@@ -16,7 +17,8 @@ use crate::render::json::v1::lint::Imported;
   kyklos-release notes import cliff.toml >> release.yaml
   kyklos-release notes import cliff.toml --format json
 
-Headings, types, skipped commits and the form of tags are carried over. What is not, is told on stderr with its line and
+The name of the project is written where no release.yaml has one. Headings, types, skipped commits and the form of tags
+are carried over. What is not, is told on stderr with its line and
 with what does the same here; templates are told, not translated.")]
 pub(super) struct Args {
     /// The configuration of git-cliff
@@ -28,7 +30,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
     let path = args.file.display().to_string();
     let cliff = Cliff::parse(&context.read(&args.file, MAX_BYTES)?, &path)?;
-    let imported = import(&cliff, &path);
+    let mut imported = import(&cliff, &path);
+    // A file that is none yet needs its name; `>> release.yaml` has made an empty one before this runs.
+    if !matches!(nearby(context), Ok(Some(_)))
+        && let Some(name) = usual_name(context)
+    {
+        imported.yaml = format!("name: {name}\n{}", imported.yaml);
+    }
     if context.format == Format::Text {
         for finding in &imported.findings {
             let place = format!("{path}:{}", finding.line.unwrap_or(1));

@@ -79,7 +79,12 @@ pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<
 
 /// Which number of the version each type moves.
 pub(super) fn table(settings: &config::Notes) -> BumpTable {
-    BumpTable { any: settings.bump.clone(), initial: settings.initial_bump.clone() }
+    let mut any = settings.bump.clone();
+    // What is left out of the notes is no reason for a release, unless somebody says so.
+    if settings.types.get(config::UNTYPED).is_some_and(Option::is_none) {
+        any.entry(config::UNTYPED.to_owned()).or_insert(config::BumpLevel::None);
+    }
+    BumpTable { any, initial: settings.initial_bump.clone() }
 }
 
 fn overrides(project: &Project, target: CommitId) -> Result<Overrides, CliError> {

@@ -6,7 +6,7 @@ mod pattern;
 use std::collections::BTreeMap;
 
 use super::tracker::Tracker;
-use crate::config::{ReferenceName, TrackerSettings};
+use crate::config::{ReferenceName, TrackerSettings, UNTYPED};
 use crate::diag::{Diagnostic, Severity};
 use crate::format::cliff::{At, Cliff, CommitParser};
 
@@ -29,6 +29,12 @@ pub fn import(cliff: &Cliff, path: &str) -> Imported {
     let mut import = Import { path, ..Import::default() };
     for parser in &cliff.commit_parsers {
         import.parser(parser);
+    }
+    let leaves_out = |other: &At<(String, String)>| {
+        other.value.0 == "git.filter_unconventional" && other.value.1 == "true"
+    };
+    if cliff.others.iter().any(leaves_out) {
+        import.types.entry(UNTYPED.to_owned()).or_insert(None);
     }
     if cliff.filter_commits {
         for kind in pattern::TOLD {
@@ -210,6 +216,7 @@ impl Import<'_> {
             // What is as it is here, or changes nothing.
             (
                 "git.conventional_commits"
+                | "git.filter_unconventional"
                 | "changelog.trim"
                 | "changelog.render_always"
                 | "git.protect_breaking_commits",
@@ -259,7 +266,7 @@ impl Import<'_> {
                 (Severity::Warning, "--include-path and --exclude-path, or paths of `packages:`")
             }
             ("git.sort_commits", "newest") => return,
-            ("git.filter_unconventional" | "git.conventional_commits", _) => {
+            ("git.conventional_commits", _) => {
                 (Severity::Note, "commits without a type stand under Changed, and are counted")
             }
             ("changelog.output", _) => (Severity::Note, "-o FILE, or --prepend FILE"),

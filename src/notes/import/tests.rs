@@ -76,7 +76,8 @@ features_always_bump_minor = false
          \"documentation\": \"📚 Documentation\"\n    \
          \"feat\": \"🚀 Features\"\n    \
          \"feature\": \"🚀 Features\"\n    \
-         \"fix\": \"🐛 Bug Fixes\"\n  \
+         \"fix\": \"🐛 Bug Fixes\"\n    \
+         \"untyped\": \"hidden\"\n  \
          ignore:\n    \
          - \"b53ef22a9bfbf2f3bd6cbc0a3a2cb1d4d6d6d3d7\"\n  \
          skip: \"changelog: ignore\"\n  \
@@ -90,7 +91,6 @@ features_always_bump_minor = false
         told,
         [
             "3 warning import-setting",
-            "11 note import-setting",
             "13 warning import-replacement",
             "19 note import-wider",
             "21 warning import-parser",
