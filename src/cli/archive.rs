@@ -27,6 +27,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let stem = format!("{}-{}", facts.name, facts.tag.file_part());
     let bytes =
         archive(&project.repository, facts.commit, facts.created, args.prefix.as_deref().unwrap_or(&stem))?;
+    if context.stdout_named() {
+        // The archive is the answer; there is no room for another one beside it.
+        context.allow(&[Format::Text])?;
+        return Ok(Reply::plain("kyklos-release/archive/v1", bytes));
+    }
     let file =
         context.take_output().map_or_else(|| format!("{stem}.tar.gz").into(), std::path::Path::to_path_buf);
     fs::write_atomic(&context.path(&file), &bytes)?;

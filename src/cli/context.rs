@@ -41,6 +41,8 @@ pub(crate) struct Context {
     /// The way to registries, once it was needed.
     pub(super) wire: OnceCell<Arc<Wire>>,
     environment: BTreeMap<String, String>,
+    /// Whether `--output -` was given.
+    stdout_named: bool,
     /// Set when a command uses `--output` for what it makes; its answer goes to stdout then.
     output_taken: Cell<bool>,
 }
@@ -76,6 +78,7 @@ impl Context {
             wire: OnceCell::new(),
             now: Timestamp::now(),
             environment,
+            stdout_named: global.output.as_deref().is_some_and(|path| path.as_os_str() == "-"),
             output_taken: Cell::new(false),
         })
     }
@@ -105,6 +108,11 @@ impl Context {
     pub(crate) fn take_output(&self) -> Option<&Path> {
         self.output_taken.set(true);
         self.output.as_deref()
+    }
+
+    /// Whether what a command makes was asked for on stdout, with `--output -`.
+    pub(crate) fn stdout_named(&self) -> bool {
+        self.stdout_named
     }
 
     /// The content of a file named on the command line.

@@ -64,6 +64,13 @@ const POLICY: &[u8] = include_bytes!("../../../policies/rehearse.yaml");
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
+    if context.stdout_named() {
+        return Err(CliError::usage(
+            "rehearse-output",
+            "a rehearsal is a directory, which has no place on stdout",
+        )
+        .hinted("name a directory with -o DIR"));
+    }
     let directory = context.path(context.take_output().unwrap_or("rehearsal".as_ref()));
     let project = match &args.tag {
         Some(tag) => Project::at(context, tag)?,

@@ -234,3 +234,25 @@ fn every_exit_code_is_reached() {
     let codes: Vec<&str> = listed.iter().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(codes, ["0", "1", "2", "3", "4", "5", "6", "70"]);
 }
+
+#[test]
+fn a_dash_is_standard_output() {
+    let repository = crate::support::repository::Repository::new();
+    repository.write("release.yaml", "name: app\n");
+    repository.commit("feat: one");
+    repository.tag("v0.1.0");
+    let run = |line: &str| kyklos(repository.path()).args(line).run();
+    let told = run("archive v0.1.0").expect(0).stdout();
+    let file = std::fs::read(repository.path().join("app-v0.1.0.tar.gz")).unwrap();
+    assert!(told.ends_with("  app-v0.1.0.tar.gz\n"), "{told}");
+    std::fs::remove_file(repository.path().join("app-v0.1.0.tar.gz")).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kyklos-release"));
+    let piped =
+        command.args(["archive", "v0.1.0", "-o", "-"]).current_dir(repository.path()).output().unwrap();
+    assert!(piped.status.success() && piped.stdout == file, "the archive itself");
+    assert!(!repository.path().join("app-v0.1.0.tar.gz").exists());
+    assert_eq!(run("archive v0.1.0 -o - --format json").code(), 2);
+    assert!(run("rehearse -o -").expect(2).stderr().contains("error[rehearse-output]"));
+    assert!(!repository.path().join("rehearsal").exists());
+    assert_eq!(run("schema -o -").expect(0).stdout(), run("schema").expect(0).stdout());
+}
