@@ -98,7 +98,9 @@ impl Directory {
 
     fn resolve(&self, path: &Path) -> Result<PathBuf, FilesError> {
         let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if inside {
+        if path == Path::new(".") {
+            Ok(self.root.clone())
+        } else if inside {
             Ok(self.root.join(path))
         } else {
             Err(FilesError::NotAFile { path: self.root.join(path) })

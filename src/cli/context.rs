@@ -65,6 +65,10 @@ impl Context {
             global.directory.as_ref().map_or_else(|| here.clone(), |directory| here.join(directory));
         let directory =
             std::fs::canonicalize(&directory).map_err(|source| FilesError::io("read", &directory, source))?;
+        if !directory.is_dir() {
+            let message = format!("{} is not a directory", directory.display());
+            return Err(CliError::usage("directory", message).hinted("name one with -C DIR"));
+        }
         if let Some(path) = &global.network.events {
             printer = printer.with_events(events(&directory, path)?);
         }

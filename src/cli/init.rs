@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         return Err(CliError::new(
             Kind::Conflict,
             "init-exists",
-            format!("{} exists already", taken.join(" and ")),
+            format!("{} {} already", taken.join(" and "), if taken.len() == 1 { "exists" } else { "exist" }),
         )
         .hinted("add --force to overwrite, or edit by hand; nothing was written"));
     }

@@ -28,9 +28,23 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, YamlErr
         let message = message.lines().next().unwrap_or_default();
         // The place is told by the excerpt.
         let message = message.split(" at line ").next().unwrap_or(message);
-        let message = message.strip_prefix("error: ").unwrap_or(message).to_owned();
+        let message = in_our_words(message.strip_prefix("error: ").unwrap_or(message));
         YamlError::Content { span: Box::new(span(text, path, place)), hint: nearest(&message), message }
     })
+}
+
+/// The parser speaks of its events and of its options, which nobody knows who writes a file.
+fn in_our_words(message: &str) -> String {
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+    let words = [
+        ("duplicate mapping key: ", "this key stands twice: "),
+        ("expected string scalar", "expected text"),
+        ("expected sequence start", "expected a list"),
+        ("expected mapping start", "expected keys with values"),
+        ("unexpected end of input", "the file says nothing"),
+    ];
+    let known = words.iter().find(|(theirs, _)| message.starts_with(theirs));
+    known.map_or_else(|| message.to_owned(), |(theirs, ours)| message.replacen(theirs, ours, 1))
 }
 
 /// The word that starts at a line and column.
@@ -167,6 +181,20 @@ mod tests {
         assert!(message.contains("unknown field `minimun`"), "{message}");
         assert_eq!((place, hints), ((2, 1), vec!["did you mean `minimum`?".to_owned()]));
         assert_eq!(refuse("minimum: lots\n").1, (1, 10));
+    }
+
+    #[test]
+    fn tells_what_is_wrong_without_words_of_the_parser() {
+        for (text, told) in [
+            ("minimum: 1\nminimum: 2\n", "this key stands twice: minimum"),
+            ("- a\n", "expected keys with values"),
+            ("", "the file says nothing"),
+        ] {
+            assert_eq!(refuse(text).0, told);
+        }
+        let list = parse::<Vec<String>>(b"a: 1\n", "p").unwrap_err().to_string();
+        let text = parse::<String>(b"[a]\n", "p").unwrap_err().to_string();
+        assert_eq!((list.as_str(), text.as_str()), ("expected a list", "expected text"));
     }
 
     #[test]

@@ -102,13 +102,7 @@ impl Hint for FilesError {
     fn kind(&self) -> Kind {
         match self {
             Self::Missing { .. } | Self::TooLarge { .. } | Self::NotAFile { .. } => Kind::Usage,
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-                    Kind::Usage
-                }
-                _ => Kind::Interrupted,
-            },
+            Self::Io { source, .. } => weight(source),
         }
     }
 
@@ -120,6 +114,20 @@ impl Hint for FilesError {
             }
             Self::Io { source, .. } => way_out(source),
         }
+    }
+}
+
+/// What an answer of the system comes to, wherever it was met: a place that cannot be the one that was meant, a place
+/// where others decide, or something that may be better the next time.
+pub(super) fn weight(source: &io::Error) -> Kind {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::InvalidFilename => Kind::Usage,
+        _ => Kind::Interrupted,
     }
 }
 

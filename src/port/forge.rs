@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::BlobReader;
-use super::files::way_out;
+use super::files::{way_out, weight};
 use crate::diag::{Hint, Kind};
 use crate::model::{AssetName, CommitId, Digest, Tag};
 
@@ -250,10 +250,7 @@ impl Hint for ForgeError {
             Self::NotFound { .. } => Kind::Usage,
             Self::Exists { .. } | Self::Published { .. } | Self::Invalid { .. } => Kind::Conflict,
             Self::SizeMismatch { .. } => Kind::Interrupted,
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
-                _ => Kind::Interrupted,
-            },
+            Self::Io { source, .. } => weight(source),
         }
     }
 

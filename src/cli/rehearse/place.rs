@@ -51,7 +51,8 @@ impl Place {
         if fs::exists(&mark) && !Self::is_of(&mark, &key)? {
             context.printer.warn(&format!("replacing the rehearsal of something else in {}", root.display()));
             // The mark goes last, so that a killed run is still known as a rehearsal.
-            for name in ["dist", "registry", "forge"] {
+            // The keys with them: their certificate names what was rehearsed.
+            for name in ["dist", "registry", "forge", "trust"] {
                 fs::remove_dir(&root.join(name))?;
             }
         }

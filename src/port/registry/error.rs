@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::super::files::way_out;
+use super::super::files::{way_out, weight};
 use crate::diag::{Hint, Kind};
 use crate::model::Digest;
 
@@ -226,11 +226,7 @@ impl Hint for RegistryError {
             Self::Offline { .. } | Self::Client { .. } => Kind::Usage,
             Self::Credentials { .. } => Kind::Denied,
             Self::Read { .. } | Self::Changed { .. } => Kind::Interrupted,
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::Denied,
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Usage,
-                _ => Kind::Interrupted,
-            },
+            Self::Io { source, .. } => weight(source),
         }
     }
 

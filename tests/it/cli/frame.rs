@@ -256,3 +256,32 @@ fn a_dash_is_standard_output() {
     assert!(!repository.path().join("rehearsal").exists());
     assert_eq!(run("schema -o -").expect(0).stdout(), run("schema").expect(0).stdout());
 }
+
+#[test]
+fn places_that_cannot_be_meant_are_wrong_usage() {
+    let here = crate::support::repository::Repository::new();
+    here.write("release.yaml", "name: app\n");
+    here.write("policies/release.yaml", "x");
+    here.commit("feat: one");
+    here.tag("v0.1.0");
+    here.write("file", "a file");
+    for (line, told) in [
+        ("-C file schema", "file is not a directory"),
+        ("-C nowhere schema", "nowhere does not exist"),
+        ("evidence list --evidence file", "Not a directory"),
+        ("plan v0.1.0 --dist file", "Not a directory"),
+        ("plan v0.1.0 --dist nowhere", "nowhere does not exist"),
+        ("status v0.1.0 --forge dir:file", "Not a directory"),
+        ("trust create file --identity https://example.com/me", "File exists"),
+        ("man file", "File exists"),
+        ("image inspect oci:file", "Not a directory"),
+        ("archive v0.1.0 -o file/x", "File exists"),
+        ("init", "release.yaml and policies/release.yaml exist already"),
+    ] {
+        let run = kyklos(here.path()).args(line).run();
+        let code = if line == "init" { 5 } else { 2 };
+        assert_eq!(run.code(), code, "{line}\n{}", run.show());
+        assert!(run.stderr().contains(told), "{line}\n{}", run.show());
+        assert!(!run.stderr().replace("/.tmp", "").contains("/. "), "{line}\n{}", run.show());
+    }
+}

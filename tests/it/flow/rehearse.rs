@@ -129,6 +129,18 @@ fn a_second_run_changes_nothing_and_another_commit_starts_anew() {
 }
 
 #[test]
+fn another_project_in_the_same_place_is_signed_by_another() {
+    let repository = repository();
+    let _ = rehearse(&repository, "").expect(0);
+    let text = std::fs::read_to_string(repository.path().join("release.yaml")).unwrap();
+    repository.write("release.yaml", text.replace("name: app", "name: other"));
+    repository.commit("chore: another name");
+    let run = rehearse(&repository, "").expect(0);
+    assert!(run.stdout().contains("/rehearsal/other --issuer"), "{}", run.show());
+    let _ = consume(&run.stdout()).expect(0);
+}
+
+#[test]
 fn the_same_inputs_give_the_same_files() {
     let repository = repository();
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
