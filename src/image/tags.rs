@@ -195,13 +195,13 @@ pub async fn decide(
     facts: Facts,
 ) -> Result<Vec<Move>, ImageError> {
     let Facts { listed, looked } = facts;
-    let listed = listed.unwrap_or_default();
+    let all = listed.as_deref().unwrap_or_default();
     let scopes: Vec<Option<RollingScope>> = wanted.tags.iter().map(|tag| wanted.scope_of(tag)).collect();
     let version = match wanted.version() {
-        None => version_of(registry, digest, &listed, &scopes).await?,
+        None => version_of(registry, digest, all, &scopes).await?,
         known => known,
     };
-    let released: Vec<Version> = listed.iter().filter_map(|tag| self::version(tag)).collect();
+    let released: Vec<Version> = all.iter().filter_map(|tag| self::version(tag)).collect();
     let mut moves = Vec::new();
     for (tag, scope) in wanted.tags.iter().zip(&scopes) {
         let there = looked.get(tag).copied();
@@ -214,7 +214,7 @@ pub async fn decide(
             (_, Some(newer)) => (TagState::Kept, newer.cloned()),
             (Some(None), None) => (TagState::Created, None),
             (Some(Some(_)), None) => (TagState::Moved, None),
-            (None, None) if !listed.is_empty() && !listed.contains(tag) => (TagState::Created, None),
+            (None, None) if listed.is_some() && !all.contains(tag) => (TagState::Created, None),
             (None, None) => (TagState::Set, None),
         };
         moves.push(Move { tag: tag.clone(), policy, state, previous: there.flatten(), newer });
