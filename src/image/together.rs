@@ -4,6 +4,10 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
+
+use super::error::ImageError;
+use crate::port::Progress;
 
 /// Most requests of one command that wait at the same time.
 pub(super) const AT_ONCE: usize = 8;
@@ -59,6 +63,25 @@ where
     })
     .await?;
     Ok(answers.into_iter().flatten().collect())
+}
+
+/// How often is looked whether somebody asked to stop.
+const LOOKED: Duration = Duration::from_millis(50);
+
+/// Work that may be dropped where it waits as soon as somebody asks to stop.
+pub(super) async fn unless_stopped<T>(
+    progress: &dyn Progress,
+    work: impl Future<Output = Result<T, ImageError>>,
+) -> Result<T, ImageError> {
+    let stopped = async {
+        while !progress.stop_requested() {
+            tokio::time::sleep(LOOKED).await;
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = stopped => Err(ImageError::Stopped),
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::point::{ReadBack, point, read_meant};
 use super::tags::{
     Facts, Looked, Meant, Move, TagPolicy, TagState, Wanted, decide, look_up, plan_moves, unsettled,
 };
-use super::together::side_by_side;
+use super::together::{side_by_side, unless_stopped};
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT};
 use crate::model::{Digest, Platform};
 use crate::port::{Content, Manifest, Progress, Put, Registry, RegistryError, Stored, Unlisted};
@@ -107,11 +107,13 @@ pub struct Arrived {
 /// Transfers an image. An error means that no tag was moved, unless it is one of moving tags.
 pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError> {
     let first = transfer.wanted.first();
-    let (root, looks) = tokio::join!(
-        read_root(transfer),
-        side_by_side(transfer.places.len(), transfer.places.iter().map(|place| look(place.registry, first)))
-    );
-    let (root, looks) = (root?, looks?);
+    let looking =
+        side_by_side(transfer.places.len(), transfer.places.iter().map(|place| look(place.registry, first)));
+    let beginning = async {
+        let (root, looks) = tokio::join!(read_root(transfer), looking);
+        Ok((root?, looks?))
+    };
+    let (root, looks) = unless_stopped(transfer.progress, beginning).await?;
     let digest = root.digest;
     if let Some(expected) = transfer.expected.filter(|expected| *expected != digest) {
         let what = "the image".to_owned();
@@ -144,10 +146,9 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
             one.skipped.push(digest);
         }
     } else {
-        let gathered =
-            gather(transfer.source, root.clone(), transfer.attachments, transfer.jobs, transfer.limits)
-                .await?;
-        let graph = graph.insert(gathered);
+        let (from, root) = (transfer.source, root.clone());
+        let gathering = gather(from, root, transfer.attachments, transfer.jobs, transfer.limits);
+        let graph = graph.insert(unless_stopped(transfer.progress, gathering).await?);
         let sending =
             transfer.places.iter().zip(&mut arrived).zip(complete).map(|((place, one), complete)| {
                 let graph = &*graph;
@@ -165,7 +166,8 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
                     }
                 }
             });
-        side_by_side(transfer.places.len(), sending).await?;
+        // Nothing of this is under a tag, so it may end anywhere; tags are not left half-way.
+        unless_stopped(transfer.progress, side_by_side(transfer.places.len(), sending)).await?;
     }
     set_tags(transfer, &root, graph.as_ref(), &mut arrived).await?;
     let remarks = graph.map(|graph| graph.remarks).unwrap_or_default();

@@ -176,6 +176,19 @@ def registry_cases(server, digest):
         again = data("image", "push", "oci:image:v1.0.0", image)
         equal(1, again["requests"], "requests of a push that changes nothing")
     case(f"{server.name}: we push", push)
+
+    def tags():
+        """Looks and writes are counted; olareg takes several tags at once, docker-registry does not."""
+        release, writes = ["v1.1.0", "v1.1", "v1", "latest"], {"olareg": 1, "docker-registry": 4}[server.name]
+        for number, expected in enumerate((2 + writes, 2 + writes)):
+            events = os.path.join(HOME, f"{server.name}-{number}.ndjson")
+            ours("image", "tag", image, *release, "--events", events)
+            with open(events) as lines:
+                equal(expected, sum(json.loads(line)["event"] == "request" for line in lines), "requests of four tags")
+            release[0] = "v1.1.1"
+        for tag in ["v1.1.0", "v1.1.1", "v1.1", "v1", "latest"]:
+            equal(digest, sha256(ours("image", "inspect", "--raw", f"{host}/ours/app:{tag}")), f"the digest of {tag}")
+    case(f"{server.name}: four tags of a release in the fewest requests", tags)
     for peer in DIGEST:
         if not have(peer):
             continue

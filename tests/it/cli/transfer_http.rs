@@ -186,9 +186,16 @@ fn a_probe_tells_what_it_was_answered_and_leaves_nothing() {
     yes      mount-or-upload      POST blobs/uploads/ answered 202
     yes      range                GET blobs/sha256:… answered 206
     unknown  delete               DELETE manifests/sha256:… answered 404
-    no       several-tags         the host says that it is made of distribution, which takes one at a time
+    no       several-tags         the host shows that it is made of distribution, which takes one at a time
     --- stderr
     ");
+    let several = show(Options { olareg: true, many_tags: true, ..Options::default() });
+    assert!(
+        several.contains(
+            "yes      several-tags         the host shows that it is made of olareg, which takes several"
+        ),
+        "{several}"
+    );
     let _ = kyklos(here.path()).args("image probe oci:a").run().expect(2);
 }
 
@@ -220,4 +227,34 @@ fn a_host_that_speaks_http_2_is_spoken_to_over_one_connection() {
     // What goes wrong is tried again as ever.
     registry.fail("GET", "manifests/v1.0.0", 1, Fault::BUSY);
     let _ = run(here.path(), &format!("image inspect --ca-file ca.pem {to}")).expect(0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_transfer_that_hangs_stops_when_it_is_told_to() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    for (method, path) in
+        [("HEAD", "manifests/v1.0.0"), ("POST", "uploads"), ("PUT", "uploads"), ("PUT", "manifests/sha256:")]
+    {
+        let host = TestRegistry::start(Options::default());
+        host.fail(method, path, 9, Fault::Hang);
+        let started = kyklos(here.path())
+            .args("image push oci:a:v1.0.0")
+            .arg(format!("{}/app:v1.0.0", host.host()))
+            .spawn();
+        while !host.log().iter().any(|one| one.method == method && one.path.contains(path)) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        started.signal("-INT");
+        let run = started.wait().expect(6);
+        assert_eq!(run.stdout(), "");
+        // It has stopped by itself; a run that does not is ended and says so in other words.
+        assert!(
+            run.stderr().contains("error[interrupted]: stopped between two steps"),
+            "{method}: {}",
+            run.show()
+        );
+        assert!(host.stored("app").tags.is_empty());
+    }
 }

@@ -99,11 +99,11 @@ impl HttpRegistry {
             name: "several-tags",
             supported: can.many_tags,
             evidence: match can.many_tags {
-                Some(_) => {
-                    "the host says that it is made of distribution, which takes one at a time".to_owned()
-                }
-                None => "only a manifest that stays would show it".to_owned(),
-            },
+                Some(false) => "the host shows that it is made of distribution, which takes one at a time",
+                Some(true) => "the host shows that it is made of olareg, which takes several",
+                None => "only a manifest that stays would show it",
+            }
+            .to_owned(),
         });
         Ok(found)
     }
