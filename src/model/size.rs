@@ -24,7 +24,8 @@ impl FromStr for ByteSize {
             "GiB" => 1 << 30,
             _ => return Err(invalid()),
         };
-        if !digits.chars().all(|c| c.is_ascii_digit()) {
+        // A zero in front is octal in some languages and decimal in others.
+        if !digits.chars().all(|c| c.is_ascii_digit()) || (digits.len() > 1 && digits.starts_with('0')) {
             return Err(invalid());
         }
         let number: u64 = digits.parse().map_err(|_| invalid())?;
@@ -57,7 +58,9 @@ mod tests {
         {
             assert_eq!(text.parse::<ByteSize>().unwrap(), ByteSize(bytes), "{text}");
         }
-        for text in ["", "MB", "-1", "+1", "1.5MB", "1TB", "1mb", "99999999999GB"] {
+        for text in
+            ["", "MB", "-1", "+1", "1.5MB", "1TB", "1mb", "99999999999GB", "010", "010MB", "1_000", "0x10"]
+        {
             assert!(text.parse::<ByteSize>().is_err(), "{text}");
         }
     }

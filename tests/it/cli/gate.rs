@@ -292,3 +292,25 @@ fn a_verdict_is_told_in_every_format() {
     assert_eq!(answer["diagnostics"][0]["code"], "gate-error");
     assert_eq!(answer["diagnostics"][1]["severity"], "warning");
 }
+
+#[test]
+fn sizes_and_times_that_are_read_differently_are_refused() {
+    for (gate, told) in [
+        ("type: image, maxSize: 010", "`maxSize` \"010\" is no size such as 50MB"),
+        ("type: image, maxSize: 1_000", "`maxSize` \"1_000\" is no size such as 50MB"),
+        ("type: image, maxSize: 1e6", "is no size such as 50MB"),
+        ("type: image, maxGrowth: 010", "expected u32"),
+        ("type: image, forbidShell: yes", "expected a boolean"),
+        ("type: changelog, minEntries: 010", "expected u64"),
+        ("type: tests, minTests: 1, maxFailed: 1_0", "expected u64"),
+        ("type: tests, minTests: 1, maxSkipped: 007", "expected u64"),
+        ("type: tests, minTests: 1, maxAge: 1_0h", "no time such as 24h"),
+        ("type: tests, minTests: 1, maxAge: 24", "no time such as 24h"),
+        ("type: approvals, count: 01", "expected u64"),
+    ] {
+        let repository = repository(&POLICY.replace("type: tests, minTests: 2", gate));
+        let refused = run(&repository).expect(2);
+        let message = refused.json()["diagnostics"][0]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(told), "{gate}: {message}");
+    }
+}

@@ -196,6 +196,7 @@ fn a_repository_of_another_user_is_not_trusted() {
     let (_keep, foreign) = clone(&full, &[]);
     for path in [foreign.clone(), foreign.join(".git"), foreign.join(".git/config")] {
         if std::os::unix::fs::chown(&path, Some(12_345), None).is_err() {
+            crate::support::skipped("only root may give a repository away");
             return;
         }
     }
