@@ -15,7 +15,7 @@ fn what_it_writes_is_read_by_the_other_commands() {
     assert!(config.contains("name: App\n") && config.contains("repository: ghcr.io/acme/app\n"), "{config}");
     let gates =
         kyklos(repository.path()).args("gate list --policy policies/release.yaml").run().expect(0).stdout();
-    assert_eq!(gates, "changelog\nchecksums\nimage\nsbom\nsignatures\ntests\n");
+    assert_eq!(gates, "approval  approvals\nchangelog\nchecksums\nimage\nsbom\nsignatures\ntests\n");
     repository.commit("chore: releases");
     let _ = kyklos(repository.path()).args("rehearse").run().expect(0);
 }
