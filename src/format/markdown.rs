@@ -10,8 +10,8 @@ pub fn text(text: &str) -> String {
     let mut rest = clean.trim();
     // What would open a block at the start of a line.
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let item = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
-    if digits > 0 && digits < 10 && rest[digits..].starts_with(['.', ')']) && item(&rest[digits + 1..]) {
+    let ends = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
+    if digits > 0 && digits < 10 && rest[digits..].starts_with(['.', ')']) && ends(&rest[digits + 1..]) {
         out.push_str(&rest[..digits]);
         out.push('\\');
         out.push_str(&rest[digits..=digits]);
@@ -38,6 +38,105 @@ pub fn text(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether a line begins what is no running text: code, an item of a list, a table, a heading, a quotation, a rule.
+pub fn opens_block(line: &str) -> bool {
+    let line = line.trim();
+    fence(line).is_some() || item(line).is_some() || line.starts_with(['|', '#', '>']) || is_rule(line)
+}
+
+/// A part of a text of several paragraphs.
+enum Part {
+    Text(String),
+    Item(String),
+    Code(String),
+}
+
+/// Text of several paragraphs, each line behind `indent`: items of lists, and code in fences, stay what they are; all else
+/// is text.
+pub fn blocks(text: &str, indent: &str) -> String {
+    let mut parts: Vec<Part> = Vec::new();
+    // Whether the next line goes on with the last part.
+    let mut open = false;
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let line = line.trim();
+        if let Some((mark, language)) = fence(line) {
+            let inside =
+                |line: &&str| line.trim().strip_prefix(mark).is_none_or(|rest| !rest.trim().is_empty());
+            let code: Vec<&str> = lines.by_ref().take_while(inside).collect();
+            parts.push(Part::Code(fenced(&code, language)));
+            open = false;
+        } else if let Some(rest) = item(line) {
+            parts.push(Part::Item(rest.to_owned()));
+            open = true;
+        } else if line.is_empty() || is_rule(line) {
+            open = false;
+        } else if let (true, Some(Part::Text(last) | Part::Item(last))) = (open, parts.last_mut()) {
+            last.push(' ');
+            last.push_str(line);
+        } else {
+            parts.push(Part::Text(line.to_owned()));
+            open = true;
+        }
+    }
+    let mut out = String::new();
+    let mut after_item = false;
+    for part in parts {
+        let (is_item, shown) = match part {
+            Part::Code(code) => (false, code),
+            Part::Text(text) => (false, self::text(&text)),
+            Part::Item(text) => (true, format!("- {}", self::text(&text))),
+        };
+        if shown.trim_end_matches(['-', ' ']).is_empty() {
+            continue;
+        }
+        out.push_str(match out.is_empty() {
+            true => "",
+            false if is_item && after_item => "\n",
+            false => "\n\n",
+        });
+        let lines = shown.split('\n');
+        let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") });
+        out.push_str(&lines.collect::<Vec<_>>().join("\n"));
+        after_item = is_item;
+    }
+    out
+}
+
+fn is_rule(line: &str) -> bool {
+    line.len() > 2 && line.bytes().all(|byte| b"-=*_".contains(&byte))
+}
+
+/// The marks and the language of a line that opens a fence.
+fn fence(line: &str) -> Option<(&str, &str)> {
+    let mark = line.chars().next().filter(|c| ['`', '~'].contains(c))?;
+    let width = line.bytes().take_while(|byte| char::from(*byte) == mark).count();
+    let rest = line[width..].trim();
+    (width > 2 && !rest.contains('`')).then_some((&line[..width], rest))
+}
+
+/// What stands behind the mark of an item.
+fn item(line: &str) -> Option<&str> {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let behind = match digits {
+        0 => line.strip_prefix(['-', '*', '+'])?,
+        1..=9 => line[digits..].strip_prefix(['.', ')'])?,
+        _ => return None,
+    };
+    Some(behind.strip_prefix([' ', '\t'])?.trim()).filter(|text| !text.is_empty())
+}
+
+/// Lines of code in a fence that is longer than any in them.
+fn fenced(code: &[&str], language: &str) -> String {
+    let clean = |c: char| if is_hostile(c) && c != '\t' { ' ' } else { c };
+    let code: Vec<String> = code.iter().map(|line| line.trim_end().chars().map(clean).collect()).collect();
+    let longest = code.iter().map(|line| line.bytes().filter(|byte| *byte == b'`').count()).max();
+    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
+    let language: String =
+        language.chars().take_while(|c| c.is_ascii_alphanumeric() || ['-', '+', '_'].contains(c)).collect();
+    format!("{fence}{language}\n{}\n{fence}", code.join("\n"))
 }
 
 /// Text as a code span, with a fence long enough (CommonMark section 6.1).
@@ -224,6 +323,29 @@ mod tests {
             "[https://a/\\~x/a_b/\\_\\_c\\_\\_?d\\&e](https://a/~x/a_b/__c__?d&e)"
         );
         assert_eq!(link("#1", "https://a/b/1"), "[`#1`](https://a/b/1)");
+    }
+
+    #[test]
+    fn parts_of_a_longer_text() {
+        for (given, expected) in [
+            ("One\nline.\n\nAnother <b>.", "  One line.\n\n  Another \\<b>."),
+            ("- a\n  goes on\n* b\n1. c\n\nd", "  - a goes on\n  - b\n  - c\n\n  d"),
+            (
+                "```yaml {x}\na:\n  - `b`\n\n# c\n```\nafter",
+                "  ```yaml\n  a:\n    - `b`\n\n  # c\n  ```\n\n  after",
+            ),
+            ("~~~\n```\n</details>\n~~~", "  ````\n  ```\n  </details>\n  ````"),
+            ("```open <b>\nx", "  ```open\n  x\n  ```"),
+            ("```a``` <b>", "  `a` \\<b>"),
+            ("# h\n> q\n| a |\n---\n===", "  \\# h > q \\| a \\|"),
+            ("```\n\u{202e}x\u{1b}[0m\n```", "  ```\n   x [0m\n  ```"),
+            ("- \n-\n\u{200b}", "  \\- -"),
+            ("", ""),
+        ] {
+            assert_eq!(blocks(given, "  "), expected, "{given}");
+        }
+        assert!(["```x", "- a", "2. b", "| a", "> q", "# h", "---"].iter().all(|line| opens_block(line)));
+        assert!(!["text - a", "-x", "2.b", "`a`", "--"].iter().any(|line| opens_block(line)));
     }
 
     /// What a reader of Markdown makes of text in a list.

@@ -178,7 +178,7 @@ pub struct Entry {
     pub scopes: Vec<String>,
     /// The first line without type, scope and the number of the pull request at its end.
     pub description: String,
-    /// What breaks, one text each; empty when nothing does.
+    /// What breaks, one text each, as it was written; empty when nothing does.
     pub breaking: Vec<String>,
     /// What it refers to, in order and without repetition.
     pub references: Vec<Reference>,
@@ -252,7 +252,7 @@ impl Entry {
             kind: message.kind.to_string(),
             place,
             scopes: message.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            breaking: breaking.map(|note| note.split_whitespace().collect::<Vec<_>>().join(" ")).collect(),
+            breaking: breaking.map(|note| note.trim().to_owned()).collect(),
             description: without_number(message.description, &references).to_owned(),
             references,
             authors: Vec::new(),

@@ -401,7 +401,7 @@ impl<'a> Parts<'a> {
 /// One blank line where there are several, outside of code.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut fence: Option<&str> = None;
+    let mut fence: Option<(u8, usize)> = None;
     let mut blank = true;
     for line in text.split_inclusive('\n') {
         let trimmed = line.trim();
@@ -413,10 +413,14 @@ fn tidy(text: &str) -> String {
             continue;
         }
         blank = false;
-        let mark = ["```", "~~~"].into_iter().find(|mark| trimmed.starts_with(mark));
-        match (fence, mark) {
-            (None, Some(mark)) => fence = Some(mark),
-            (Some(open), Some(mark)) if open == mark => fence = None,
+        let first = trimmed.bytes().next().filter(|first| b"`~".contains(first));
+        let width = trimmed.bytes().take_while(|byte| Some(*byte) == first).count();
+        match (fence, first) {
+            (None, Some(mark)) if width > 2 => fence = Some((mark, width)),
+            // As long as the one that opened it, and nothing behind it.
+            (Some((open, long)), Some(mark)) if open == mark && width >= long && width == trimmed.len() => {
+                fence = None;
+            }
             _ => {}
         }
         out.push_str(line);
@@ -496,5 +500,6 @@ mod tests {
     fn blank_lines_are_collapsed_outside_of_code() {
         assert_eq!(tidy("\n\na\n\n\nb\n"), "a\n\nb\n");
         assert_eq!(tidy("```\n\n\n```\n\n\nx"), "```\n\n\n```\n\nx");
+        assert_eq!(tidy("````\n```\n\n\n````\n\n\nx"), "````\n```\n\n\n````\n\nx");
     }
 }

@@ -1,5 +1,7 @@
 //! What templates see of a release.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use super::entry::{Entry, Reference, Section, Status};
 use super::people::Contributor;
 use super::release::ReleaseNotes;
 use crate::format::conventional::ReferenceKind;
+use crate::format::markdown;
 use crate::model::Origin;
 
 /// In which text a release is told.
@@ -101,7 +104,9 @@ struct LineView<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     scopes: &'a [String],
-    description: &'a str,
+    description: Cow<'a, str>,
+    /// What a breaking note says below its first lines, as Markdown that goes on an item of a list.
+    more: Option<String>,
     breaking: bool,
     pr: Option<&'a str>,
     issues: Vec<&'a str>,
@@ -139,7 +144,10 @@ impl<'a> View<'a> {
             title: face.title(section),
             mark: face.mark(),
             written: document.and_then(|document| document.of_section(section)),
-            entries: entries.iter().map(|entry| LineView::of(entry, &entry.description)).collect(),
+            entries: entries
+                .iter()
+                .map(|entry| LineView::of(entry, Cow::Borrowed(&entry.description)))
+                .collect(),
             left_out: left_out.of(section),
         };
         let mut view = Self {
@@ -166,7 +174,7 @@ impl<'a> View<'a> {
             breaking: notes
                 .breaking
                 .iter()
-                .flat_map(|entry| entry.breaking.iter().map(|text| LineView::of(entry, text)))
+                .flat_map(|entry| entry.breaking.iter().map(|text| LineView::of_break(entry, text, *face)))
                 .collect(),
             breaking_left_out: left_out.breaking,
             breaking_written: document.and_then(|document| document.written("breaking")),
@@ -225,7 +233,19 @@ impl<'a> View<'a> {
 }
 
 impl<'a> LineView<'a> {
-    fn of(entry: &'a Entry, description: &'a str) -> Self {
+    /// A line of what breaks. A changelog has one line; notes have all that was written.
+    fn of_break(entry: &'a Entry, note: &'a str, face: Face) -> Self {
+        let (line, rest) = told(note);
+        let more = (face == Face::Notes && !rest.is_empty()).then(|| markdown::blocks(rest, "  "));
+        let line = if rest.is_empty() || more.is_some() {
+            line
+        } else {
+            format!("{} …", line.trim_end_matches(':'))
+        };
+        Self { more, ..Self::of(entry, Cow::Owned(line)) }
+    }
+
+    fn of(entry: &'a Entry, description: Cow<'a, str>) -> Self {
         let of = |kind: ReferenceKind| {
             let here = move |reference: &&'a Reference| {
                 reference.kind == kind && (reference.owner.is_none() || kind == ReferenceKind::Advisory)
@@ -243,6 +263,7 @@ impl<'a> LineView<'a> {
             kind: &entry.kind,
             scopes: &entry.scopes,
             description,
+            more: None,
             breaking: !entry.breaking.is_empty(),
             pr: entry.pull_request().map(|reference| reference.id.as_str()),
             issues: of(ReferenceKind::Issue),
@@ -253,6 +274,19 @@ impl<'a> LineView<'a> {
             also_in: entry.also_in.iter().map(|tag| tag.as_str()).collect(),
         }
     }
+}
+
+/// What stands in one line of a note, and what does not: code, lists, tables and headings, with all that follows.
+fn told(note: &str) -> (String, &str) {
+    let mut at = 0;
+    for line in note.split_inclusive('\n') {
+        if at > 0 && markdown::opens_block(line) {
+            break;
+        }
+        at += line.len();
+    }
+    let (line, rest) = note.split_at(at);
+    (line.split_whitespace().collect::<Vec<_>>().join(" "), rest.trim())
 }
 
 impl<'a> PersonView<'a> {
@@ -271,7 +305,7 @@ impl<'a> PersonView<'a> {
 pub(super) fn sample() -> Value {
     let sha = "0123456789abcdef0123456789abcdef01234567";
     let entry = json!({
-        "sha": sha, "type": "feat", "scopes": ["api"], "description": "a sample", "breaking": true, "pr": "12",
+        "sha": sha, "type": "feat", "scopes": ["api"], "description": "a sample", "more": "words", "breaking": true, "pr": "12",
         "issues": ["3"], "advisories": ["CVE-2026-1"], "authors": ["Ada"], "reverts": sha, "shipped": "v1.2.1",
         "also_in": ["v1.1.5"],
     });

@@ -159,6 +159,8 @@ fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool)
     let mut found = Vec::new();
     let mut block = String::new();
     let (mut lists, mut links, mut code) = (0, 0, false);
+    // Notes tell of what breaks in more than one line, below the item.
+    let deepest = if text.contains("## Overview") { 2 } else { 1 };
     for event in Parser::new_ext(text, options) {
         match event {
             Event::Html(html) | Event::InlineHtml(html) => found.push(format!("HTML {html}")),
@@ -171,12 +173,17 @@ fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool)
             Event::End(TagEnd::Link) => links -= 1,
             Event::Start(Tag::List(None)) => {
                 lists += 1;
-                if lists > 1 {
+                if lists > deepest {
                     found.push("list in a list".to_owned());
                 }
             }
             Event::End(TagEnd::List(_)) => lists -= 1,
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) if &*language == "sh" => {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language)))
+                if &*language == "sh" || (lists == 1 && deepest == 2) =>
+            {
+                if !language.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+_".contains(&byte)) {
+                    found.push(format!("language {language}"));
+                }
                 code = true;
             }
             Event::End(TagEnd::CodeBlock) => code = false,
@@ -272,7 +279,7 @@ fn hostile_commits() -> impl Strategy<Value = Vec<(String, String)>> {
         |(kind, scope, subject, body, form)| match form {
             0 => format!("{kind}: {subject}\n\n{body}\n\nCloses #3, #4\nRefs: CVE-2026-12345"),
             1 => format!(
-                "{kind}({})!: {subject}\n\nBREAKING CHANGE: {body}",
+                "{kind}({})!: {subject}\n\nBREAKING CHANGE: {body}\n\n{subject}\n- {scope}\n\n```{scope}\n{body}\n```\n{scope}",
                 scope.replace(['(', ')', '\n'], "")
             ),
             2 => format!("{subject}\n\n{body}"),

@@ -150,7 +150,7 @@ fn errors_of_templates_show_the_place_and_what_is_known_there() {
       |
     1 | - {{descripton}}
       |     ^^^^^^^^^^ here
-      known here  advisories, also_in, authors, breaking, description, issues, pr, reverts, scopes, sha, shipped, type
+      known here  advisories, also_in, authors, breaking, description, issues, more, pr, reverts, scopes, sha, shipped, type
     help: did you mean `description`?
     help: `kyklos-release notes template show kyklos` prints a template that works
     ");
@@ -208,4 +208,35 @@ fn a_page_that_is_too_long_is_shortened_and_says_so() {
     assert_eq!(answer["data"]["releases"][0]["sections"][0]["entries"].as_array().unwrap().len(), 60);
     let short = generate(&repository, "--unreleased --release-notes --max-chars 300").expect(2);
     assert!(short.stderr().contains("error[notes-too-long]"), "{}", short.show());
+}
+
+#[test]
+fn what_breaks_is_told_in_full_to_those_who_upgrade() {
+    let repository = Repository::new();
+    repository.commit("feat: begin");
+    repository.tag("v1.0.0");
+    repository.commit("feat!: a new configuration\n\nBREAKING CHANGE: the key `a` is\nnow `b`. Before:\n\n```yaml\na: 1\n\n\n# <b>\n```\n\nAfter that:\n\n- write `b: 1`\n- restart it, @all\n\nRefs: #7");
+    repository.tag("v2.0.0");
+    let run = |more: &str| {
+        let line = format!("notes generate --tag v2.0.0 {more}");
+        kyklos(repository.path()).args(&line).run().expect(0)
+    };
+    let id = repository.git(&["rev-parse", "--short=7", "HEAD"]);
+    // A changelog has a line, which says that there is more.
+    let text = run("").stdout();
+    assert!(text.contains(&format!("- the key `a` is now `b`. Before … ({id})\n")), "{text}");
+    let text = run("--release-notes").stdout();
+    let (_, breaking) = text.split_once("## Breaking Changes\n\n").unwrap();
+    let expected = format!(
+        "- the key `a` is now `b`. Before: ({id})\n\n  ```yaml\n  a: 1\n\n  # <b>\n  ```\n\n  After that:\n\n  - write `b: 1`\n  - restart it, `@all`\n\n## Upgrade"
+    );
+    assert!(breaking.starts_with(&expected), "{text}");
+    let data = run("--format json").json();
+    let note = &data["data"]["releases"][0]["sections"][1]["entries"][0]["breaking_notes"][0];
+    assert!(note.as_str().unwrap().starts_with("the key `a` is\nnow `b`. Before:\n\n```yaml\n"), "{data}");
+    // The same, read back.
+    repository.write("data.json", run("--format json").stdout());
+    let again =
+        kyklos(repository.path()).args("notes generate --from-context data.json").run().expect(0).stdout();
+    assert_eq!(again, run("").stdout());
 }
