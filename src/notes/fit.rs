@@ -3,7 +3,7 @@
 use super::entry::Section;
 use super::fault::RenderError;
 use super::release::ReleaseNotes;
-use super::view::LeftOut;
+use super::view::{LeftOut, in_a_line};
 use crate::format::release_manifest::MAX_BODY_BYTES;
 
 /// The most bytes of a release page that leaves room for the marker of a publication; GitHub takes 125,000 characters,
@@ -26,6 +26,8 @@ pub struct Fitted {
 pub enum Step {
     /// Contributors are not named.
     Contributors,
+    /// What breaks is told in a line each.
+    Details,
     /// Sections of little weight are told with fewer lines and a count.
     Counts,
     /// Lines of features, of holes that were closed, or of what breaks are elsewhere as well.
@@ -37,6 +39,7 @@ impl Step {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Contributors => "contributors",
+            Self::Details => "details",
             Self::Counts => "counts",
             Self::Lines => "lines",
         }
@@ -61,7 +64,7 @@ const BREAKING: u8 = 5;
 /// Writes a release with some lines left out.
 pub(super) type Write<'a> = dyn Fn(&ReleaseNotes, &LeftOut) -> Result<String, RenderError> + 'a;
 
-/// Contributors go first, then lines from the end of their section, sections of the least weight first; each section
+/// Contributors go first, then what stands below the lines that break something, then lines from the end of their section, sections of the least weight first; each section
 /// tells how many lines are elsewhere. What breaks and what closes holes stays longest.
 pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Result<Fitted, RenderError> {
     let whole = write(notes, &LeftOut::default())?;
@@ -69,11 +72,26 @@ pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Resu
         return Ok(Fitted { text: whole, steps: Vec::new(), left_out: 0 });
     }
     let mut notes = notes.clone();
-    let mut steps = Vec::new();
+    let (mut steps, mut shortest) = (Vec::new(), whole.len());
     if !notes.contributors.is_empty() {
         notes.contributors.clear();
         steps.push(Step::Contributors);
         let text = write(&notes, &LeftOut::default())?;
+        shortest = text.len();
+        if text.len() <= limit {
+            return Ok(Fitted { text, steps, left_out: 0 });
+        }
+    }
+    let mut cut = false;
+    for note in notes.breaking.iter_mut().flat_map(|entry| &mut entry.breaking) {
+        if let Some(short) = in_a_line(note) {
+            (*note, cut) = (short, true);
+        }
+    }
+    if cut {
+        let text = write(&notes, &LeftOut::default())?;
+        // A changelog has one line in any case.
+        steps.extend((text.len() < shortest).then_some(Step::Details));
         if text.len() <= limit {
             return Ok(Fitted { text, steps, left_out: 0 });
         }

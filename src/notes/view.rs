@@ -237,11 +237,7 @@ impl<'a> LineView<'a> {
     fn of_break(entry: &'a Entry, note: &'a str, face: Face) -> Self {
         let (line, rest) = told(note);
         let more = (face == Face::Notes && !rest.is_empty()).then(|| markdown::blocks(rest, "  "));
-        let line = if rest.is_empty() || more.is_some() {
-            line
-        } else {
-            format!("{} …", line.trim_end_matches(':'))
-        };
+        let line = if more.is_some() { line } else { in_a_line(note).unwrap_or(line) };
         Self { more, ..Self::of(entry, Cow::Owned(line)) }
     }
 
@@ -274,6 +270,12 @@ impl<'a> LineView<'a> {
             also_in: entry.also_in.iter().map(|tag| tag.as_str()).collect(),
         }
     }
+}
+
+/// A note that is longer in one line, which says that there is more.
+pub(super) fn in_a_line(note: &str) -> Option<String> {
+    let (line, rest) = told(note);
+    (!rest.is_empty()).then(|| format!("{} …", line.trim_end_matches(':')))
 }
 
 /// What stands in one line of a note, and what does not: code, lists, tables and headings, with all that follows.

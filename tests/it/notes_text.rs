@@ -566,3 +566,26 @@ fn counts_and_shapes_of_release_notes() {
     let (text, _) = told("2.0.0", &["feat!: a"]);
     assert!(text.contains("**type:** major release") && text.contains("Something breaks"), "{text}");
 }
+
+#[test]
+fn details_of_what_breaks_go_before_lines_go() {
+    let note = format!("feat!: a\n\nBREAKING CHANGE: the first line.\n\n```\n{}```\n", "code\n".repeat(60));
+    let commits = [(note, "Ada".to_owned()), ("fix: b".to_owned(), "Ada".to_owned())];
+    let notes = notes("2.0.0", &commits);
+    let writer = Writer::new(Preset::Kyklos, None).unwrap();
+    let whole = writer.release_notes(&notes, &Document::default()).unwrap();
+    assert!(whole.contains("  code\n  code\n"), "{whole}");
+    let fitted = writer.body(&notes, &Document::default(), whole.len() - 200).unwrap();
+    let steps: Vec<&str> = fitted.steps.iter().map(|step| step.as_str()).collect();
+    assert_eq!((steps.as_slice(), fitted.left_out), (&["contributors", "details"][..], 0));
+    assert!(
+        fitted.text.contains("- the first line. … (0000000)\n") && fitted.text.contains("- b ("),
+        "{}",
+        fitted.text
+    );
+    // A changelog has one line of it in any case.
+    let changelog = writer.changelog(std::slice::from_ref(&notes), Extent::Part).unwrap();
+    assert!(changelog.contains("- the first line. … (0000000)\n"), "{changelog}");
+    let short = writer.short_changelog(&notes, changelog.len() - 10).map(|fitted| fitted.steps.len());
+    assert!(!matches!(short, Ok(0)), "{short:?}");
+}

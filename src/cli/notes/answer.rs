@@ -11,7 +11,7 @@ use super::prepend;
 use crate::adapter::fs::Spool;
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::model::Origin;
-use crate::notes::{BODY, Extent, Fitted, Parts, Preset, ReleaseNotes};
+use crate::notes::{BODY, Extent, Fitted, Parts, Preset, ReleaseNotes, Step};
 use crate::port::{FilesError, Progress as _};
 use crate::render::json::v1;
 
@@ -93,10 +93,11 @@ fn fitted(
 }
 
 fn shortened(fitted: &Fitted, limit: usize) -> Option<Diagnostic> {
-    let what = match (fitted.steps.is_empty(), fitted.left_out) {
-        (true, _) => return None,
-        (false, 0) => "contributors were left out".to_owned(),
-        (false, lines) => format!("{lines} lines were left out"),
+    let what = match (fitted.steps.as_slice(), fitted.left_out) {
+        ([], _) => return None,
+        ([Step::Contributors], 0) => "contributors were left out".to_owned(),
+        (_, 0) => "contributors and details of what breaks were left out".to_owned(),
+        (_, lines) => format!("{lines} lines were left out"),
     };
     let message = format!("{what} to stay within {limit} bytes");
     Some(Diagnostic::new(Severity::Warning, "notes-shortened", message))

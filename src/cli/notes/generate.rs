@@ -253,7 +253,8 @@ fn telling(
     let target = asked.target();
     let origin = project.repository.origin();
     let writer = settings::writer(project, preset, origin.clone(), target)?;
-    let mut document = Document { name: project.config.name.to_string(), ..Document::default() };
+    let name = args.package.clone().unwrap_or_else(|| project.config.name.to_string());
+    let mut document = Document { name, ..Document::default() };
     if args.output.release_notes {
         // What is not released yet is written for the tag it will have.
         let tag = match asked {

@@ -191,6 +191,10 @@ fn packages_of_one_repository() {
     repository.commit("feat: a in a branch");
     repository.switch("main");
     repository.merge("Merge branch 'work'", &["work"]);
+    // The notes of a package go by its name.
+    let line = "notes generate --unreleased --package b --release-notes";
+    let text = kyklos(repository.path()).args(line).run().expect(0).stdout();
+    assert!(text.starts_with("# b Unreleased\n"), "{text}");
     assert_snapshot!(told(&repository, "--package a"), @r#"
     - after a/v1.0.0, 5: only a, both, from a to b, a in a branch
     a/v1.0.0 after -, 1: begin both

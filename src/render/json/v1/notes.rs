@@ -37,7 +37,7 @@ pub struct Body {
     pub limit: Option<u64>,
     /// How many lines were left out.
     pub left_out: u64,
-    /// What was done to stay within the limit, in order: `contributors`, `counts`, `lines`.
+    /// What was done to stay within the limit, in order: `contributors`, `details`, `counts`, `lines`.
     pub steps: Vec<String>,
     /// Whether it is a template for a person to fill in, because the notes could not be made.
     pub manual: bool,
