@@ -94,8 +94,11 @@ pub(super) async fn make(
         let bytes = bill(inputs, image.as_ref())?;
         put("sbom.json", &bytes)?;
         let (components, _) = sbom::compare(&bytes, &[], None)?;
-        say("Cataloged", &format!("{components} components in {} executables", inputs.executables.len()))
-            .await?;
+        let counted = match inputs.executables.len() {
+            1 => "1 executable".to_owned(),
+            several => format!("{several} executables"),
+        };
+        say("Cataloged", &format!("{components} components in {counted}")).await?;
     }
     let signer = SignerIdentity {
         subject: format!("https://kyklos-release.invalid/rehearsal/{}", facts.name),
