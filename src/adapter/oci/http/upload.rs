@@ -29,11 +29,12 @@ use crate::adapter::http::Tries;
 use crate::model::Repository;
 use crate::port::{BlobReader, Content, Fault, RegistryError, Stored};
 
-/// Bytes of a piece on its way to the socket.
-const PIECE: usize = 64 << 10;
+/// Bytes of a piece on its way to the socket. Half as many at a time cost a tenth more processor time, twice as many are
+/// felt in the memory of the process: the client holds back 400 KiB of them.
+const PIECE: usize = 128 << 10;
 
 /// Pieces between the thread that reads and the one that sends.
-const PIECES: usize = 2;
+const PIECES: usize = 1;
 
 /// Bytes of one request where a host does not take more (GHCR is reported to refuse a `PATCH` above 4 MiB).
 const CHUNK: u64 = 4 << 20;
@@ -368,16 +369,40 @@ struct Feed {
     trouble: Arc<Mutex<Option<RegistryError>>>,
 }
 
+/// Memory of a piece that is used again when its bytes have left.
+struct Lent {
+    memory: Vec<u8>,
+    length: usize,
+    back: std::sync::mpsc::Sender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.memory[..self.length]
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // When nobody reads any more, nobody needs it.
+        let _ = self.back.send(std::mem::take(&mut self.memory));
+    }
+}
+
 impl Feed {
     fn run(self, reader: BlobReader) {
         let mut reader = reader.take(self.length);
         let mut left = self.length;
+        let (back, free) = std::sync::mpsc::channel();
+        let size = usize::try_from(self.length).map_or(PIECE, |length| length.clamp(1, PIECE));
         // One more turn than there are bytes: the end of the content is where its digest is checked.
         loop {
-            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE)).max(1)];
+            // None has come back yet.
+            let mut memory = free.try_recv().unwrap_or_else(|_| vec![0; size]);
+            let most = usize::try_from(left).map_or(size, |left| left.clamp(1, size));
             let mut filled = 0;
-            while filled < piece.len() {
-                match reader.read(&mut piece[filled..]) {
+            while filled < most {
+                match reader.read(&mut memory[filled..most]) {
                     Ok(0) => break,
                     Ok(read) => filled += read,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -390,10 +415,10 @@ impl Feed {
             if filled == 0 {
                 return;
             }
-            piece.truncate(filled);
             left -= filled as u64;
+            let piece = Bytes::from_owner(Lent { memory, length: filled, back: back.clone() });
             // The request is over when nobody takes the piece.
-            if self.send.blocking_send(piece.into()).is_err() {
+            if self.send.blocking_send(piece).is_err() {
                 return;
             }
         }
