@@ -90,6 +90,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 fn add(context: &Context, args: &AddArgs) -> Result<Reply, CliError> {
     let bytes = context.read(&args.file, MAX_FILE)?;
     let name = asset_name(&args.file)?;
+    if let Some(suffix) =
+        [Envelope::SUFFIX, Envelope::BUNDLE_SUFFIX].into_iter().find(|suffix| name.as_str().ends_with(suffix))
+    {
+        let message = format!("{name} has the name of what lies around evidence");
+        return Err(CliError::usage("evidence-name", message)
+            .hinted(format!("rename it: no evidence ends with {suffix}")));
+    }
     let commit = match args.commit {
         Some(commit) => commit,
         None => Project::open(context)?.repository.head()?,

@@ -246,6 +246,17 @@ fn what_lies_in_no_envelope_is_pointed_at() {
 }
 
 #[test]
+fn evidence_is_not_called_like_what_lies_around_it() {
+    let repository = repository("{ type: tests, minTests: 1 }");
+    for name in ["a.evidence.json", "a.evidence.sigstore.json"] {
+        let run = add(&repository, name, "{}", "--kind json").expect(2);
+        assert!(run.stderr().contains("error[evidence-name]"), "{}", run.show());
+    }
+    let _ = add(&repository, "evidence.json", "{}", "--kind json").expect(0);
+    assert_eq!(listed(&repository, "").len(), 1);
+}
+
+#[test]
 fn keys_that_are_not_there_are_told() {
     let repository = repository("{ type: tests, minTests: 1 }");
     let run = add(&repository, "unit.json", GOOD, "--kind gotest --attest nowhere").expect(2);
