@@ -225,6 +225,26 @@ pub fn write_spooled(path: &Path, bytes: Spool) -> Result<(), FilesError> {
     finish(file, path, 0o644).map_err(failed)
 }
 
+/// What gives bytes piece by piece, until there is no more.
+pub type Pieces<'a, E> = dyn FnMut() -> Result<Option<Vec<u8>>, E> + 'a;
+
+/// Writes a file from pieces, whole or not at all.
+pub fn write_pieces<E: From<FilesError>>(path: &Path, pieces: &mut Pieces<'_, E>) -> Result<(), E> {
+    let failed = |source| E::from(FilesError::io("write", path, source));
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_dir(parent)?;
+    let file = temporary_in(parent).map_err(failed)?;
+    let mut writer = io::BufWriter::with_capacity(BUFFER, file);
+    while let Some(piece) = pieces()? {
+        writer.write_all(&piece).map_err(failed)?;
+    }
+    let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+    finish(file, path, 0o644).map_err(failed)
+}
+
 /// Creates a directory and its parents.
 pub fn create_dir(path: &Path) -> Result<(), FilesError> {
     fs::create_dir_all(path).map_err(|source| FilesError::io("create", path, source))

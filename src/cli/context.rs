@@ -4,6 +4,7 @@
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -201,6 +202,34 @@ impl Context {
             Some(path) if !self.output_taken.get() => Ok(fs::write_atomic(&self.path(path), bytes)?),
             _ => printed(self.printer.data(bytes)),
         }
+    }
+
+    /// Whether the answer goes into a file.
+    pub(crate) fn answers_to_file(&self) -> bool {
+        self.output.is_some() && !self.output_taken.get()
+    }
+
+    /// The same for an answer that is made while it is written. Into a file it comes whole or not at all.
+    pub(crate) fn answer_pieces(&self, pieces: &mut fs::Pieces<'_, CliError>) -> Result<(), CliError> {
+        if let Some(path) = self.output.as_ref().filter(|_| self.answers_to_file()) {
+            return fs::write_pieces(&self.path(path), pieces);
+        }
+        let mut failed = None;
+        let written = self.printer.data_from(|stdout| {
+            let mut stdout = std::io::BufWriter::with_capacity(64 << 10, stdout);
+            loop {
+                match pieces() {
+                    Ok(Some(piece)) => stdout.write_all(&piece)?,
+                    Ok(None) => break,
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
+            }
+            stdout.flush()
+        });
+        failed.map_or_else(|| printed(written), Err)
     }
 
     /// The same for an answer that was spooled.

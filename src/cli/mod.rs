@@ -164,6 +164,8 @@ enum Data {
     Value(serde_json::Value),
     /// Written already, because it is large.
     Written(Spool),
+    /// Told already, while it was made.
+    Told,
 }
 
 impl Reply {
@@ -176,6 +178,12 @@ impl Reply {
             diagnostics: Vec::new(),
             exit: Exit::Done,
         }
+    }
+
+    /// A yes that was told while it was made.
+    fn told(schema: &'static str) -> Self {
+        let (data, text, diagnostics) = (Data::Told, Vec::new(), Vec::new());
+        Self { schema, data, text, diagnostics, exit: Exit::Done }
     }
 
     /// What stands before the data of an answer that a command writes piece by piece, and what stands behind it.
@@ -281,6 +289,7 @@ fn plain_printer() -> Printer {
 fn answer(context: &Context, reply: Reply) -> Result<Exit, CliError> {
     let Reply { schema, data, text, diagnostics, exit } = reply;
     match data {
+        Data::Told => {}
         Data::Written(answer) => context.answer_spooled(answer)?,
         _ if context.format != Format::Json => context.answer(&text)?,
         Data::Value(data) => {

@@ -103,30 +103,69 @@ impl Owners {
     }
 }
 
-/// A set of ordinals.
+/// A set of ordinals. Most releases have all earlier ones behind them: those below the first that is missing are told
+/// by a number.
 #[derive(Default)]
-struct Bits(Vec<u64>);
+struct Bits {
+    /// Every ordinal below it is in the set.
+    all_below: u32,
+    /// The others, from the word on that holds `all_below`.
+    words: Vec<u64>,
+}
 
 impl Bits {
+    fn word(&self, bit: u32) -> Option<usize> {
+        ((bit / 64) as usize).checked_sub((self.all_below / 64) as usize)
+    }
+
     fn set(&mut self, bit: u32) {
-        let word = bit as usize / 64;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
+        if bit < self.all_below {
+            return;
         }
-        self.0[word] |= 1 << (bit % 64);
+        let Some(word) = self.word(bit) else { return };
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (bit % 64);
+        self.advance();
     }
 
     fn has(&self, bit: u32) -> bool {
-        self.0.get(bit as usize / 64).is_some_and(|word| word & (1 << (bit % 64)) != 0)
+        let word = || Some(self.words.get(self.word(bit)?)? & (1 << (bit % 64)) != 0);
+        bit < self.all_below || word().unwrap_or(false)
     }
 
     fn add(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
+        if other.all_below > self.all_below {
+            let gone = (other.all_below / 64 - self.all_below / 64) as usize;
+            self.words.drain(..gone.min(self.words.len()));
+            self.all_below = other.all_below;
         }
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
+        // The words of the other begin here or before.
+        let skipped = (self.all_below / 64 - other.all_below / 64) as usize;
+        let more = other.words.get(skipped..).unwrap_or_default();
+        if self.words.len() < more.len() {
+            self.words.resize(more.len(), 0);
+        }
+        for (word, more) in self.words.iter_mut().zip(more) {
             *word |= more;
         }
+        self.advance();
+    }
+
+    /// Moves the number to the first ordinal that is missing.
+    fn advance(&mut self) {
+        let mut full = 0;
+        while let Some(word) = self.words.get(full) {
+            let known = self.all_below % 64;
+            let more = (word >> known).trailing_ones();
+            self.all_below += more;
+            if known + more < 64 {
+                break;
+            }
+            full += 1;
+        }
+        self.words.drain(..full);
     }
 }
 
@@ -164,6 +203,33 @@ mod tests {
             }
         };
         marks.iter().enumerate().map(own).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn sets_are_sets(
+            steps in proptest::collection::vec((0usize..4, 0u32..200, proptest::bool::weighted(0.2)), 0..300),
+        ) {
+            let mut sets: Vec<(Bits, BTreeSet<u32>)> = (0..4).map(|_| (Bits::default(), BTreeSet::new())).collect();
+            for (at, bit, merge) in steps {
+                if merge {
+                    let (from, told) = sets.swap_remove(at);
+                    sets[0].0.add(&from);
+                    sets[0].1.extend(&told);
+                    sets.push((from, told));
+                } else {
+                    // Many low ones, so that the number moves.
+                    let bit = if at < 2 { bit % 70 } else { bit };
+                    sets[at].0.set(bit);
+                    sets[at].1.insert(bit);
+                }
+            }
+            for (bits, told) in &sets {
+                for bit in 0..260 {
+                    prop_assert_eq!(bits.has(bit), told.contains(&bit), "{}", bit);
+                }
+            }
+        }
     }
 
     proptest! {

@@ -111,8 +111,17 @@ pub(super) fn contributors<'a>(
 ) -> Vec<Contributor> {
     let mut people: Vec<Somebody> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
+    // By the person: who it is, and the places of the keys.
+    let mut known: HashMap<&Person, (usize, Vec<usize>)> = HashMap::new();
     for (id, persons) in commits {
         for person in persons.iter().filter(|person| !person.name.is_empty()) {
+            // Few people write most commits.
+            if let Some((at, places)) = known.get(person) {
+                let Somebody { contributor, keys } = &mut people[*at];
+                contributor.first_sha = id;
+                places.iter().for_each(|place| keys[*place].1 = id);
+                continue;
+            }
             let login = login(&person.email);
             let own = key(person);
             let at = places.get(&own).copied().or_else(|| {
@@ -137,15 +146,19 @@ pub(super) fn contributors<'a>(
             let Somebody { contributor, keys } = &mut people[at];
             contributor.first_sha = id;
             contributor.login = contributor.login.take().or_else(|| login.map(str::to_owned));
+            let mut under = Vec::with_capacity(2);
             for key in [Some(own), name_key(person)].into_iter().flatten() {
-                match keys.iter_mut().find(|(known, _)| *known == key) {
+                let place = keys.iter().position(|(known, _)| *known == key).unwrap_or(keys.len());
+                match keys.get_mut(place) {
                     Some((_, oldest)) => *oldest = id,
                     None => {
                         places.entry(key.clone()).or_insert(at);
                         keys.push((key, id));
                     }
                 }
+                under.push(place);
             }
+            known.insert(person, (at, under));
         }
     }
     let mut people: Vec<Contributor> = people

@@ -172,7 +172,12 @@ pub fn release(
     for commit in &owned {
         let signed = (recipe.signature)(commit);
         signatures.add(signed.state);
-        let wrote = people::distinct(authors(commit).iter().map(recipe.person));
+        let helpers = helpers(&commit.message);
+        let wrote = if helpers.is_empty() {
+            vec![(recipe.person)(&commit.author)]
+        } else {
+            people::distinct(authors(commit).iter().map(recipe.person))
+        };
         let mut made = entries(commit, recipe, &relations);
         if let Some(pull) = recipe.enrichment.and_then(|known| known.pull_request(commit.id)) {
             made.iter_mut().for_each(|entry| entry.enrich(pull));

@@ -183,6 +183,11 @@ impl Writer {
         Ok(self)
     }
 
+    /// Whether every template is a built-in one.
+    pub fn is_built_in(&self) -> bool {
+        self.own.is_empty() && !self.engine.has_template(OWN)
+    }
+
     /// Takes the template of the user for changelogs. `path` is what the user knows it by.
     pub fn with_template(mut self, path: &str, text: &str) -> Result<Self, RenderError> {
         self.register(OWN, path, text)?;
@@ -379,7 +384,7 @@ impl<'a> Parts<'a> {
     }
 
     /// What stands below the releases.
-    pub fn end(mut self) -> Result<String, RenderError> {
+    pub fn end(&mut self) -> Result<String, RenderError> {
         let links = match self.links.take() {
             Some(links) => self.writer.links(&links)?,
             None => String::new(),

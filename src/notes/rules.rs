@@ -102,6 +102,9 @@ impl<'a> Telling<'a> {
         let several = entries.len() > 1;
         for entry in &mut entries {
             self.rules.place(entry);
+            if self.rules.trackers.is_empty() {
+                continue;
+            }
             let message = if several { entry.description.clone() } else { commit.message.clone() };
             for tracker in &self.rules.trackers {
                 tracker.refer(&message, entry);

@@ -171,10 +171,14 @@ fn nothing(
 
 /// The version in a `Release-As` footer.
 pub(super) fn release_as(message: &str) -> Option<&str> {
-    let value =
-        |line: &&str| line.split_once(':').is_some_and(|(token, _)| token.eq_ignore_ascii_case("release-as"));
-    let line = message.lines().rev().find(value)?;
-    line.split_once(':').map(|(_, value)| value.trim())
+    const TOKEN: &str = "release-as:";
+    let has = |start: &usize| {
+        let line = message.as_bytes()[*start..].get(..TOKEN.len());
+        line.is_some_and(|line| line.eq_ignore_ascii_case(TOKEN.as_bytes()))
+    };
+    let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', message.as_bytes()).map(|end| end + 1));
+    let start = starts.filter(has).last()?;
+    Some(message[start + TOKEN.len()..].lines().next().unwrap_or_default().trim())
 }
 
 pub(super) fn core(version: &Version) -> (u64, u64, u64) {

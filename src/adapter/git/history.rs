@@ -47,7 +47,6 @@ impl Repository {
                 reading.add(commit, false);
             }
         }
-        self.packs().borrow_mut().rest();
         Ok(reading.sorted())
     }
 

@@ -9,6 +9,7 @@ mod packs;
 mod partial;
 mod paths;
 mod range;
+mod references;
 mod shallow;
 mod tree;
 
@@ -17,6 +18,7 @@ pub use paths::{InvalidPattern, PathFilter, Paths};
 pub use tree::{FileKind, TreeFile};
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -104,29 +106,42 @@ impl Repository {
 
     /// The release tags, sorted by version, then name. Tags that do not point to a commit are none.
     pub fn tags(&self, pattern: &TagPattern) -> Result<Vec<TagFacts>, GitError> {
-        let failed = |error| GitError::read("list the tags", error);
         let odb = self.odb()?;
-        let (mut tags, mut any) = (Vec::new(), false);
-        for reference in self.inner.references_glob("refs/tags/*").map_err(failed)? {
-            let reference = reference.map_err(failed)?;
-            any = true;
-            let Some(name) = std::str::from_utf8(reference.name_bytes()).ok() else { continue };
-            let name = name.strip_prefix("refs/tags/").unwrap_or(name);
-            let (Some(version), Some(target)) = (pattern.version(name), reference.target()) else { continue };
-            let name: Tag = name.parse()?;
-            // References in one file are stored with what they peel to.
-            match reference.target_peel() {
-                Some(peeled) if matches!(self.kind(&odb, peeled), Ok(ObjectType::Commit)) => {
-                    let (commit, object) = (commit_id(peeled), commit_id(target));
-                    tags.push(TagFacts { tag: name, version, commit, object });
-                }
-                _ => tags.extend(self.facts(name, version, target)?),
-            }
-        }
-        if let (false, Some(remote)) = (any, self.leaves_tags_out()) {
+        let mut tags = Vec::new();
+        let references = match references::tags(self.inner.commondir()) {
+            Some(references) => references,
+            None => self.tag_references()?,
+        };
+        if let (true, Some(remote)) = (references.is_empty(), self.leaves_tags_out()) {
             return Err(GitError::NoTags { remote });
         }
+        for (name, target) in references {
+            let Some(version) = pattern.version(&name) else { continue };
+            let name: Tag = name.parse()?;
+            // References in one file are stored with what they peel to.
+            match target.peeled.map(|peeled| (peeled, self.kind(&odb, oid(peeled)))) {
+                Some((commit, Ok(ObjectType::Commit))) => {
+                    tags.push(TagFacts { tag: name, version, commit, object: target.object });
+                }
+                _ => tags.extend(self.facts(name, version, oid(target.object))?),
+            }
+        }
         tags.sort_by(|left, right| (&left.version, &left.tag).cmp(&(&right.version, &right.tag)));
+        Ok(tags)
+    }
+
+    /// The tags as the library reads them.
+    fn tag_references(&self) -> Result<BTreeMap<String, references::Target>, GitError> {
+        let failed = |error| GitError::read("list the tags", error);
+        let mut tags = BTreeMap::new();
+        for reference in self.inner.references_glob("refs/tags/*").map_err(failed)? {
+            let reference = reference.map_err(failed)?;
+            let Some(name) = std::str::from_utf8(reference.name_bytes()).ok() else { continue };
+            let Some(object) = reference.target().map(commit_id) else { continue };
+            let peeled = reference.target_peel().map(commit_id);
+            let name = name.strip_prefix("refs/tags/").unwrap_or(name);
+            tags.insert(name.to_owned(), references::Target { object, peeled });
+        }
         Ok(tags)
     }
 

@@ -124,20 +124,13 @@ impl Packs {
     pub(super) fn kind(&mut self, id: CommitId) -> Option<ObjectType> {
         let (pack, mut at) = self.find(id)?;
         for _ in 0..MAX_CHAIN {
-            match self.packs.get_mut(pack)?.entry(at)?.kind {
+            match self.packs.get_mut(pack)?.head(at)?.kind {
                 EntryKind::Delta(distance) => at = at.checked_sub(distance)?,
                 EntryKind::DeltaOf(base) => at = self.packs.get_mut(pack)?.find(&base)?,
                 kind => return object_type(kind),
             }
         }
         None
-    }
-
-    /// Gives back the memory that many questions took.
-    pub(super) fn rest(&mut self) {
-        for pack in &mut self.packs {
-            (pack.asked, pack.table) = (0, None);
-        }
     }
 
     fn find(&mut self, id: CommitId) -> Option<(usize, u64)> {
@@ -258,6 +251,15 @@ impl Pack {
                 Some(u64::from_be_bytes(word))
             }
         }
+    }
+
+    /// The same for an entry whose bytes are not read.
+    fn head(&mut self, at: u64) -> Option<Entry> {
+        let mut head = [0; ENTRY_HEAD];
+        let length =
+            usize::try_from(self.end.checked_sub(at)?).map_or(ENTRY_HEAD, |rest| rest.min(ENTRY_HEAD));
+        fill(&self.data, &mut head[..length], at)?;
+        pack::entry(&head[..length])
     }
 
     /// What stands before the bytes of an entry.
@@ -500,9 +502,6 @@ mod tests {
             assert_eq!(packs.read(CommitId::from_bytes([7; 20])), None);
         }
         assert!(packs.packs[0].table.is_some());
-        packs.rest();
-        assert!(packs.packs[0].table.is_none());
-        assert!(packs.read(ids[0]).is_some());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::super::error::CliError;
 use super::super::{Format, Reply};
 use super::output::{Output, Telling};
 use super::prepend;
-use crate::adapter::fs::Spool;
+use crate::adapter::fs::{Pieces, Spool};
 use crate::diag::{Diagnostic, Kind, Severity};
 use crate::model::Origin;
 use crate::notes::{BODY, Extent, Fitted, Parts, Preset, ReleaseNotes, Step};
@@ -30,14 +30,14 @@ pub(super) fn answer(
     let page = output.release_notes || (telling.preset == Preset::Github && telling.single);
     let limit = output.max_chars.or_else(|| (page && output.prepend.is_none()).then_some(BODY));
     if context.format == Format::Json && limit.is_none() && output.prepend.is_none() {
-        return stream(telling, made);
+        return stream(context, telling, made);
     }
     if context.format != Format::Json
         && limit.is_none()
         && output.prepend.is_none()
         && let Some(parts) = telling.writer.parts(telling.extent)
     {
-        return in_parts(parts, made);
+        return in_parts(context, telling, parts, made);
     }
     let releases: Vec<ReleaseNotes> = made.collect::<Result<_, _>>()?;
     let mut data = None;
@@ -122,35 +122,61 @@ fn head(telling: &Telling) -> v1::notes::Notes {
 }
 
 /// A changelog is written release by release.
-fn in_parts(mut parts: Parts<'_>, made: &mut Made<'_>) -> Result<Reply, CliError> {
-    let mut answer = Spool::default();
-    answer.write_all(parts.start()?.as_bytes()).map_err(unwritten)?;
-    for notes in made {
-        answer.write_all(parts.release(&notes?)?.as_bytes()).map_err(unwritten)?;
-    }
-    answer.write_all(parts.end()?.as_bytes()).map_err(unwritten)?;
-    Ok(Reply::written(SCHEMA, answer))
-}
-
-fn unwritten(error: std::io::Error) -> CliError {
-    FilesError::io("write", Path::new("a temporary file"), error).into()
+fn in_parts(
+    context: &Context,
+    telling: &Telling,
+    mut parts: Parts<'_>,
+    made: &mut Made<'_>,
+) -> Result<Reply, CliError> {
+    let mut begun = false;
+    let certain = telling.certain && telling.writer.is_built_in();
+    let mut end = None;
+    let mut pieces = || -> Result<Option<Vec<u8>>, CliError> {
+        if !std::mem::replace(&mut begun, true) {
+            return Ok(Some(parts.start()?.into_bytes()));
+        }
+        match made.next() {
+            Some(notes) => Ok(Some(parts.release(&notes?)?.into_bytes())),
+            None if end.replace(()).is_none() => Ok(Some(parts.end()?.into_bytes())),
+            None => Ok(None),
+        }
+    };
+    told(context, certain, &mut pieces)
 }
 
 /// JSON is written release by release, so that no more than one is held in another form.
-fn stream(telling: &Telling, made: &mut Made<'_>) -> Result<Reply, CliError> {
+fn stream(context: &Context, telling: &Telling, made: &mut Made<'_>) -> Result<Reply, CliError> {
     let failed = |error: serde_json::Error| CliError::new(Kind::Internal, "json", error.to_string());
     let (opening, closing) = Reply::opening(SCHEMA);
     // The list of releases comes last.
     let head = serde_json::to_string(&head(telling)).map_err(failed)?;
     let head = head.strip_suffix("]}").unwrap_or(&head);
-    let mut answer = Spool::default();
-    write!(answer, "{opening}{head}").map_err(unwritten)?;
-    for (at, notes) in made.enumerate() {
-        let wire = v1::notes::Release::of(&notes?, telling.origin.as_ref());
-        let mut text = if at > 0 { b",\n".to_vec() } else { b"\n".to_vec() };
-        serde_json::to_writer(&mut text, &wire).map_err(failed)?;
-        answer.write_all(&text).map_err(unwritten)?;
+    let mut begin = Some(format!("{opening}{head}"));
+    let mut end = Some(format!("\n]}}{closing}"));
+    let mut separator = "\n";
+    let mut pieces = || -> Result<Option<Vec<u8>>, CliError> {
+        if let Some(begin) = begin.take() {
+            return Ok(Some(begin.into_bytes()));
+        }
+        let Some(notes) = made.next() else { return Ok(end.take().map(String::into_bytes)) };
+        let mut text = std::mem::replace(&mut separator, ",\n").as_bytes().to_vec();
+        serde_json::to_writer(&mut text, &v1::notes::Release::of(&notes?, telling.origin.as_ref()))
+            .map_err(failed)?;
+        Ok(Some(text))
+    };
+    told(context, telling.certain, &mut pieces)
+}
+
+/// Tells an answer while it is made where that cannot leave half of one: into a file, and when nothing can go wrong.
+fn told(context: &Context, certain: bool, pieces: &mut Pieces<'_, CliError>) -> Result<Reply, CliError> {
+    if certain || context.answers_to_file() {
+        context.answer_pieces(pieces)?;
+        return Ok(Reply::told(SCHEMA));
     }
-    write!(answer, "\n]}}{closing}").map_err(unwritten)?;
+    let mut answer = Spool::default();
+    while let Some(piece) = pieces()? {
+        let unwritten = |error| FilesError::io("write", Path::new("a temporary file"), error);
+        answer.write_all(&piece).map_err(unwritten)?;
+    }
     Ok(Reply::written(SCHEMA, answer))
 }

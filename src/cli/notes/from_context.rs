@@ -33,6 +33,7 @@ pub(super) fn run(context: &Context, output: &Output, path: &Path) -> Result<Rep
         document,
         extent: if given.whole { Extent::Whole } else { Extent::Part },
         single: given.releases.len() == 1,
+        certain: true,
     };
     answer(context, output, &telling, &mut given.releases.into_iter().map(Ok))
 }

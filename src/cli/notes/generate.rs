@@ -1,6 +1,7 @@
 //! `notes generate`: the changelog.
 
 use std::collections::HashSet;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use semver::Version;
@@ -154,8 +155,9 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let tags = project.repository.tags(&pattern)?;
     let since = since(&project, &args.since)?;
     let asked = asked(&project, args, &pattern, &tags)?;
-    let telling = telling(context, &project, args, preset, &asked)?;
-    let history = match &asked {
+    let mut telling = telling(context, &project, args, preset, &asked)?;
+    // What is read next is kept until the end of the program, which gives all of it back at once.
+    let history = ManuallyDrop::new(match &asked {
         // Who contributed for the first time is known when everything was read.
         Asked::One { target, tag, name } if preset != Preset::Github => {
             let wanted = one(*target, tag.as_ref(), name.as_ref());
@@ -168,7 +170,7 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         Asked::One { target, .. } | Asked::Range { to: target, .. } | Asked::All { head: target } => {
             whole(&project, tags, *target)?
         }
-    };
+    });
     let complete = matches!(asked, Asked::All { .. }) || preset == Preset::Github;
     let told = settings::person(&project);
     let rules = settings::rules(&project, preset, asked.target())?;
@@ -189,6 +191,7 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
             Signed::default()
         })
     };
+    telling.certain = filter.is_empty() && trusted.is_empty() && !args.output.manual_on_failure;
     let older = older(&project, &history, asked.target());
     let same_change = |one, other, alike| project.repository.same_change(one, other, alike);
     let beside = args.also_in.then(|| beside(&project, &history, asked.target())).transpose()?;
@@ -275,6 +278,7 @@ fn telling(
         document,
         extent: if matches!(asked, Asked::All { .. }) { Extent::Whole } else { Extent::Part },
         single: matches!(asked, Asked::One { .. }),
+        certain: false,
     })
 }
 

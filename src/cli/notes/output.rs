@@ -53,4 +53,6 @@ pub(super) struct Telling {
     pub(super) extent: Extent,
     /// Whether one release is asked for.
     pub(super) single: bool,
+    /// Whether nothing can go wrong any more when releases are made: then they are told while they are.
+    pub(super) certain: bool,
 }

@@ -401,9 +401,18 @@ fn url(address: &str) -> Option<Thing<'_>> {
     if let Some(id) = path.strip_prefix("advisories/").filter(|id| is_advisory(id)) {
         return Some(Thing { url: Some(address), ..Thing::here(ReferenceKind::Advisory, id) });
     }
-    let (place, kind, rest) = PARTS
-        .iter()
-        .find_map(|(part, kind)| path.split_once(part).map(|(place, rest)| (place, *kind, rest)))?;
+    // The first of the parts, where it stands first.
+    let mut best: Option<(usize, usize)> = None;
+    for slash in memchr::memchr_iter(b'/', path.as_bytes()) {
+        let after = &path[slash..];
+        let upto = best.map_or(PARTS.len(), |(rank, _)| rank);
+        if let Some(rank) = PARTS[..upto].iter().position(|(part, _)| after.starts_with(part)) {
+            best = Some((rank, slash));
+        }
+    }
+    let (rank, slash) = best?;
+    let (part, kind) = PARTS[rank];
+    let (place, rest) = (&path[..slash], &path[slash + part.len()..]);
     let id = match kind {
         ReferenceKind::Commit => {
             let end = rest.bytes().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(rest.len());
