@@ -1,9 +1,17 @@
-//! What notes cost, as ratios to `git log` of the same history in the same run: `cargo bench --bench notes`.
+//! What notes cost, as ratios to `git log` of the same history in the same run.
 //!
-//! `KYKLOS_BENCH_REPOSITORIES` names repositories, separated by `:`; their tags are read as `v{version}`, or as
-//! `{version}` after `,plain`. Without it a history of 31,000 commits and 2,000 tags is made. `KYKLOS_BENCH_CLIFF` names
-//! git-cliff executables, separated by `:`, that must be slower. Figures are medians of CPU time (user and system) and
-//! the greatest resident memory of the child; what has to hold ends the program with 1 when it does not.
+//! ```sh
+//! cargo bench --bench notes                                # histories that are made: 31,000 and 100,000 commits
+//! cargo bench --bench notes -- ~/src/nuxt ~/src/renovate,plain
+//! KYKLOS_BENCH_CLIFF=~/bin/v2.12.0/git-cliff:~/bin/v2.13.1/git-cliff cargo bench --bench notes
+//! cargo bench --profile dist --bench notes                 # as it is shipped
+//! ```
+//!
+//! Repositories are named as arguments, or in `KYKLOS_BENCH_REPOSITORIES` separated by `:`; only git is needed, and they
+//! are only read. Their tags are read as `v{version}`, or as `{version}` after `,plain`. `KYKLOS_BENCH_CLIFF` names
+//! git-cliff executables, separated by `:`, that must be slower; one that takes longer than two minutes is stopped there.
+//! Figures are medians of CPU time (user and system) and the greatest resident memory of the child, each with its goal
+//! behind it; a goal that is missed ends the program with 1.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -24,6 +32,9 @@ const ROUNDS: usize = 5;
 /// What `git log` prints of each commit: what notes are made of.
 const FIELDS: &str = "--format=%H%x00%an%x00%ae%x00%at%x00%ct%x00%P%x00%B";
 
+/// Seconds of CPU time that another program gets.
+const PATIENCE: u32 = 120;
+
 /// One run of a program.
 #[derive(Clone, Copy)]
 struct Cost {
@@ -34,6 +45,13 @@ struct Cost {
 }
 
 fn once(program: &Path, directory: &Path, arguments: &[String]) -> Cost {
+    let (cost, ended) = tried(program, directory, arguments);
+    assert!(ended, "{} {arguments:?}", program.display());
+    cost
+}
+
+/// What a program costs, and whether it came to a good end.
+fn tried(program: &Path, directory: &Path, arguments: &[String]) -> (Cost, bool) {
     let started = Instant::now();
     let child = Command::new(program)
         .args(arguments)
@@ -45,13 +63,13 @@ fn once(program: &Path, directory: &Path, arguments: &[String]) -> Cost {
         .spawn()
         .unwrap();
     let used = child.wait4().unwrap();
-    assert!(used.status.success(), "{} {arguments:?}", program.display());
     let cpu = used.rusage.utime + used.rusage.stime;
-    Cost {
+    let cost = Cost {
         cpu: cpu.as_secs_f64() * 1e3,
         wall: started.elapsed().as_secs_f64() * 1e3,
         memory: used.rusage.maxrss / 1024,
-    }
+    };
+    (cost, used.status.success())
 }
 
 /// Medians of programs that run in turns, so that what else the machine does meets all of them.
@@ -133,21 +151,27 @@ fn repository(path: &Path, plain: bool, cliffs: &[PathBuf]) -> bool {
     let costs = medians(path, &[log(&["--", &directory]), ours(&filtered)]);
     good &= told(&format!("only {directory} / git log --, CPU"), costs[1].cpu / costs[0].cpu, "x", 3.0);
     for cliff in cliffs {
-        good &= against(path, cliff, plain, json);
+        good &= against(path, cliff, plain, markdown);
     }
     good
 }
 
-/// A whole changelog by git-cliff, once when it takes long.
+/// A whole changelog by git-cliff, once when it takes long, and no longer than [`PATIENCE`].
 fn against(path: &Path, cliff: &Path, plain: bool, ours: &Cost) -> bool {
     let scratch = tempfile::tempdir().unwrap();
     let config = scratch.path().join("cliff.toml");
     let pattern = if plain { "^[0-9]" } else { "^v[0-9]" };
     std::fs::write(&config, format!("[git]\ntag_pattern = \"{pattern}\"\n[remote]\noffline = true\n"))
         .unwrap();
-    let arguments = words(&format!("--offline --config {} --output /dev/null", config.display()));
-    let first = once(cliff, path, &arguments);
-    let cost = if first.cpu > 5000.0 { first } else { medians(path, &[(cliff, arguments)])[0] };
+    let line = format!("--offline --config {} --output /dev/null", config.display());
+    let limited = format!("ulimit -t {PATIENCE}; exec \"$0\" \"$@\"");
+    let shell = ["-c".to_owned(), limited, cliff.display().to_string()];
+    let arguments: Vec<String> = shell.into_iter().chain(words(&line)).collect();
+    let (first, ended) = tried(Path::new("sh"), path, &arguments);
+    if !ended {
+        println!("  {} is stopped after {:.0} s", cliff.display(), first.cpu / 1e3);
+    }
+    let cost = if first.cpu > 5000.0 { first } else { medians(path, &[(Path::new("sh"), arguments)])[0] };
     let name = cliff.parent().and_then(Path::parent).and_then(Path::file_name).unwrap_or_default();
     told(&format!("ours / git-cliff {}, CPU", name.to_string_lossy()), ours.cpu / cost.cpu, "x", 1.0)
 }
@@ -254,7 +278,9 @@ fn main() -> ExitCode {
     };
     let cliffs: Vec<PathBuf> = list("KYKLOS_BENCH_CLIFF").into_iter().map(PathBuf::from).collect();
     let mut good = parser();
-    let named = list("KYKLOS_BENCH_REPOSITORIES");
+    // `cargo bench` adds a flag of its own.
+    let mut named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    named.extend(list("KYKLOS_BENCH_REPOSITORIES"));
     for name in &named {
         let plain = name.strip_suffix(",plain");
         good &= repository(Path::new(plain.unwrap_or(name)), plain.is_some(), &cliffs);

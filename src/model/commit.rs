@@ -1,6 +1,8 @@
 //! Commits as the notes and the evidence see them.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -19,6 +21,29 @@ impl std::hash::Hash for CommitId {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         state.write_u64(u64::from_ne_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// A map by commit. Ids are digests of something, so that they need not be mixed again: bits of theirs tell places apart.
+pub type CommitMap<V> = HashMap<CommitId, V, BuildHasherDefault<IdHasher>>;
+
+/// The hasher of [`CommitMap`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IdHasher(u64);
+
+impl std::hash::Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
     }
 }
 

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::ownership::{Mark, attribute};
 use super::relation::find;
-use crate::model::{Commit, CommitId, Tag, TagFacts};
+use crate::model::{Commit, CommitId, CommitMap, Tag, TagFacts};
 
 /// Commits and release tags of a repository, or of the part of it that one release needs.
 #[derive(Debug, Clone)]
 pub struct History {
     commits: Vec<Commit>,
     tags: Vec<TagFacts>,
-    index: HashMap<CommitId, u32>,
+    index: CommitMap<u32>,
     /// The places of the parents of all commits, one after the other, and where those of each commit begin.
     parents: (Vec<u32>, Vec<u32>),
-    released: OnceCell<HashMap<CommitId, u32>>,
+    released: OnceCell<CommitMap<u32>>,
     sorted: OnceCell<Vec<CommitId>>,
-    tagged: OnceCell<HashMap<CommitId, Vec<u32>>>,
+    tagged: OnceCell<CommitMap<Vec<u32>>>,
 }
 
 /// Which earlier releases end the notes of a release.
@@ -79,7 +79,7 @@ impl<'a> Wanted<'a> {
 impl History {
     /// Children stand before their parents in `commits`; tags that point elsewhere are not looked at.
     pub fn new(commits: Vec<Commit>, tags: Vec<TagFacts>) -> Self {
-        let index: HashMap<CommitId, u32> = (0..).zip(&commits).map(|(at, commit)| (commit.id, at)).collect();
+        let index: CommitMap<u32> = (0..).zip(&commits).map(|(at, commit)| (commit.id, at)).collect();
         let mut parents = (Vec::with_capacity(commits.len()), Vec::with_capacity(commits.len() + 1));
         for commit in &commits {
             parents.1.push(u32::try_from(parents.0.len()).unwrap_or(u32::MAX));
@@ -110,7 +110,7 @@ impl History {
     /// The release tags of a commit, lowest version first.
     pub fn tags_of(&self, commit: CommitId) -> impl Iterator<Item = &TagFacts> {
         let tagged = self.tagged.get_or_init(|| {
-            let mut tagged: HashMap<CommitId, Vec<u32>> = HashMap::with_capacity(self.tags.len());
+            let mut tagged: CommitMap<Vec<u32>> = CommitMap::default();
             for (at, tag) in (0..).zip(&self.tags) {
                 tagged.entry(tag.commit).or_default().push(at);
             }
@@ -138,7 +138,7 @@ impl History {
     pub fn released_in(&self, commit: CommitId) -> Option<&Tag> {
         let released = self.released.get_or_init(|| {
             let wanted: Vec<Wanted<'_>> = self.tags.iter().map(Wanted::release).collect();
-            let mut released = HashMap::new();
+            let mut released = CommitMap::default();
             for (at, share) in (0u32..).zip(self.shares(&wanted, Since::Tag)) {
                 for commit in share.commits {
                     released.entry(commit.id).or_insert(at);

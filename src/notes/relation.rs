@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use crate::format::conventional;
-use crate::model::{Commit, CommitId};
+use crate::model::{Commit, CommitId, CommitMap};
 
 use super::entry::Reference;
 
@@ -34,8 +34,7 @@ pub(super) struct Relations {
 /// Reads the relations of commits, which stand children before parents; the first is the target.
 pub(super) fn relations(commits: &[&Commit], same_change: &SameChange<'_>) -> Relations {
     let mut relations = Relations::default();
-    let place: HashMap<CommitId, usize> =
-        commits.iter().enumerate().map(|(at, commit)| (commit.id, at)).collect();
+    let place: CommitMap<usize> = commits.iter().enumerate().map(|(at, commit)| (commit.id, at)).collect();
     reverts(commits, &mut relations);
     duplicates(commits, &place, same_change, &mut relations);
     merges(commits, &place, &mut relations);
@@ -147,7 +146,7 @@ fn taken_back(message: &str) -> Vec<&str> {
 /// A cherry-pick says where it is from, or keeps author and time of writing; then the patch tells whether it is one.
 fn duplicates(
     commits: &[&Commit],
-    place: &HashMap<CommitId, usize>,
+    place: &CommitMap<usize>,
     same_change: &SameChange<'_>,
     relations: &mut Relations,
 ) {
@@ -197,7 +196,7 @@ fn duplicates(
 }
 
 /// Whether a commit is among the ancestors of another.
-fn is_behind(old: &Commit, new: &Commit, commits: &[&Commit], place: &HashMap<CommitId, usize>) -> bool {
+fn is_behind(old: &Commit, new: &Commit, commits: &[&Commit], place: &CommitMap<usize>) -> bool {
     let Some(end) = place.get(&old.id) else { return false };
     let mut seen: HashSet<usize> = HashSet::new();
     let mut open: Vec<usize> = place.get(&new.id).copied().into_iter().collect();
@@ -227,7 +226,7 @@ pub(super) fn subject(message: &str) -> &str {
 
 /// Which pull request brought a commit: the one of the oldest merge that has it behind its other parents and not behind
 /// its first. A merge that was taken back took what it brought with it.
-fn merges(commits: &[&Commit], place: &HashMap<CommitId, usize>, relations: &mut Relations) {
+fn merges(commits: &[&Commit], place: &CommitMap<usize>, relations: &mut Relations) {
     let mut at = commits.first().map(|commit| commit.id);
     while let Some(commit) = at.and_then(|id| place.get(&id)).map(|at| commits[*at]) {
         if !relations.mainline.insert(commit.id) {
@@ -261,7 +260,7 @@ fn merges(commits: &[&Commit], place: &HashMap<CommitId, usize>, relations: &mut
 fn new_on_mainline(
     merge: &Commit,
     commits: &[&Commit],
-    place: &HashMap<CommitId, usize>,
+    place: &CommitMap<usize>,
     mainline: &HashSet<CommitId>,
     seen: &mut HashSet<CommitId>,
 ) -> Vec<CommitId> {
@@ -279,7 +278,7 @@ fn new_on_mainline(
 
 /// What is behind the other parents of a merge and not behind its first: both are followed in the order of the commits,
 /// until nothing is left that only the others have.
-fn brought(merge: &Commit, commits: &[&Commit], place: &HashMap<CommitId, usize>) -> Vec<CommitId> {
+fn brought(merge: &Commit, commits: &[&Commit], place: &CommitMap<usize>) -> Vec<CommitId> {
     let mut queue: BTreeMap<usize, bool> = BTreeMap::new();
     let (mut brought, mut open) = (Vec::new(), 0);
     let follow = |queue: &mut BTreeMap<usize, bool>, open: &mut usize, id: &CommitId, main: bool| {

@@ -176,8 +176,9 @@ pub(super) fn release_as(message: &str) -> Option<&str> {
         let line = message.as_bytes()[*start..].get(..TOKEN.len());
         line.is_some_and(|line| line.eq_ignore_ascii_case(TOKEN.as_bytes()))
     };
-    let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', message.as_bytes()).map(|end| end + 1));
-    let start = starts.filter(has).last()?;
+    let mut starts =
+        std::iter::once(0).chain(memchr::memchr_iter(b'\n', message.as_bytes()).map(|end| end + 1));
+    let start = starts.rfind(has)?;
     Some(message[start + TOKEN.len()..].lines().next().unwrap_or_default().trim())
 }
 

@@ -1,12 +1,12 @@
 //! Commits in the order of ancestry, each read once.
 
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 
 use git2::ObjectType;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{GitError, Repository, commit, oid, shallow};
-use crate::model::{Commit, CommitId, SignedCommit, TagFacts};
+use crate::model::{Commit, CommitId, CommitMap, SignedCommit, TagFacts};
 
 /// Clocks of machines differ by less.
 const SKEW: SignedDuration = SignedDuration::from_hours(24);
@@ -16,7 +16,7 @@ const PAST_THE_END: usize = 1000;
 /// Commits while they are read.
 #[derive(Default)]
 struct Reading {
-    index: HashMap<CommitId, usize>,
+    index: CommitMap<usize>,
     commits: Vec<Commit>,
     /// Behind a released commit.
     hidden: Vec<bool>,
@@ -238,7 +238,7 @@ impl Reading {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, HashMap};
 
     use proptest::prelude::*;
 
