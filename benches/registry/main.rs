@@ -5,8 +5,11 @@
 //! layer of 1 GiB is pushed, pulled and copied without the proxy, and memory and processor time are read from the system; that
 //! needs 8 GiB of disk and is left out, aloud, where they are not there. Everything is in a folder below `target/tmp` that is
 //! removed at the end, or by the next run when this one is killed.
+//!
 //! `tests/peers/run --get` gets the registry and the other tools. `KYKLOS_BINARY` names another build of this tool than the
-//! one cargo has just made. The process ends with 1 when a goal is missed.
+//! one cargo has just made. The memory of a process is mostly the pages of its program, so what counts there is the build that
+//! ships: `cargo build --profile dist`, then `KYKLOS_BINARY=target/dist/kyklos-release`. The process ends with 1 when a goal is
+//! missed.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -29,7 +32,11 @@ use proxy::Proxy;
 /// What is measured.
 fn kyklos() -> PathBuf {
     let named = std::env::var_os("KYKLOS_BINARY").filter(|path| !path.is_empty());
-    named.map_or_else(|| env!("CARGO_BIN_EXE_kyklos-release").into(), PathBuf::from)
+    // Commands run in a folder of their own.
+    named.map_or_else(
+        || env!("CARGO_BIN_EXE_kyklos-release").into(),
+        |path| std::path::absolute(path).unwrap(),
+    )
 }
 
 const WAIT: Duration = Duration::from_millis(20);

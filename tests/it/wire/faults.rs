@@ -1,5 +1,6 @@
 //! Every request of a transfer goes wrong once, in every way there is; the transfer ends well each time.
 
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 
 use kyklos_release::format::oci::{Descriptor, ImageManifest, MANIFEST_LIMIT, media_type};
@@ -208,6 +209,31 @@ fn a_body_that_drips_is_broken() {
         assert!(matches!(error, RegistryError::Unreached { .. }), "{error}");
         assert_eq!(host.log().len(), 8, "{:?}", host.routes());
     });
+}
+
+#[test]
+fn a_reader_that_takes_its_time_breaks_nothing() {
+    let host = TestRegistry::start(Options::default());
+    let blob = noise(8 << 20);
+    let descriptor = described(&blob);
+    host.change("a", |stored| {
+        stored.blobs.insert(descriptor.digest.to_string(), blob.clone().into());
+    });
+    let registry = host.open_on(&wire_with(None, std::time::Duration::from_millis(100)), "a");
+    let bytes = wait(async {
+        let mut reader = registry.blob(&descriptor).await.unwrap().unwrap();
+        let read = tokio::task::spawn_blocking(move || {
+            let mut bytes = vec![0; 1000];
+            reader.read_exact(&mut bytes).unwrap();
+            // Longer than the host may take for its bytes.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            reader.read_to_end(&mut bytes).unwrap();
+            bytes
+        });
+        read.await.unwrap()
+    });
+    assert!(bytes == blob);
+    assert_eq!(host.log().len(), 1, "{:?}", host.routes());
 }
 
 #[test]
