@@ -47,11 +47,13 @@ def together(where):
         kept.append(f"create refs/tags/{name} {object_id}")
         if commit and SEMVER.match(name):
             commits[name] = commit
-    git(where, "update-ref", "--stdin", stdin="\n".join(kept) + "\n")
+    if kept:
+        git(where, "update-ref", "--stdin", stdin="\n".join(kept) + "\n")
     head = git(repository, "rev-parse", "HEAD")[0]
     tips = [head]
     ends = "\n".join(sorted(set(commits.values()) - {head}))
-    parents = {line.split()[0]: line.split()[1:] for line in git(where, "rev-list", "--parents", "--stdin", stdin=ends)}
+    listed = git(where, "rev-list", "--parents", "--stdin", stdin=ends) if ends else []
+    parents = {line.split()[0]: line.split()[1:] for line in listed}
     inner = {parent for line in parents.values() for parent in line}
     tips += [commit for commit in sorted(set(commits.values())) if commit not in inner and commit != head]
     flags = [word for tip in tips for word in ("-p", tip)]
