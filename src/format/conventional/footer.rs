@@ -83,7 +83,7 @@ pub(super) fn split(rest: &str) -> Parts<'_> {
 fn split_lines(rest: &str) -> Vec<Line<'_>> {
     let mut start = 0;
     let mut fence: Option<&str> = None;
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(16);
     while start < rest.len() {
         let end = memchr::memchr(b'\n', &rest.as_bytes()[start..]).map_or(rest.len(), |at| start + at + 1);
         let text = rest[start..end].trim_end();
@@ -206,7 +206,7 @@ fn token(line: &str) -> Option<(&str, Separator, &str)> {
     if !line.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))?;
+    let end = line.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || byte == b'-'))?;
     let (token, rest) = line.split_at(end);
     let (separator, value) = match rest.strip_prefix(": ") {
         Some(value) => (Separator::Colon, value),
