@@ -6,6 +6,7 @@ use std::path::Path;
 
 use kyklos_release::format::conventional;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 /// What both readers say of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ enum Class {
     LooseBreak,
     /// A squashed body: `* feat!: x`. Only to us it breaks.
     Bullet,
+    /// Clause 10: a footer without a value takes the paragraphs behind it. Only to us a `BREAKING CHANGE` there breaks.
+    Swallowed,
     /// Clause 12: `BREAKING CHANGE:x` and `BREAKING CHANGE #x`. Only to them it breaks.
     Separator,
     /// Clause 12: `BREAKING CHANGE:` and nothing. Only to them it breaks.
@@ -79,7 +82,7 @@ enum Difference {
 }
 
 impl Class {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Space,
         Self::Noun,
         Self::Scope,
@@ -88,6 +91,7 @@ impl Class {
         Self::Value,
         Self::LooseBreak,
         Self::Bullet,
+        Self::Swallowed,
         Self::Separator,
         Self::Nothing,
         Self::Fence,
@@ -97,7 +101,7 @@ impl Class {
         match self {
             Self::Space | Self::Noun | Self::Scope | Self::Description => Difference::OnlyTheyAccept,
             Self::BlankLine | Self::Value => Difference::OnlyWeAccept,
-            Self::LooseBreak | Self::Bullet => Difference::OnlyWeBreak,
+            Self::LooseBreak | Self::Bullet | Self::Swallowed => Difference::OnlyWeBreak,
             Self::Separator | Self::Nothing | Self::Fence => Difference::OnlyTheyBreak,
         }
     }
@@ -107,7 +111,7 @@ impl Class {
         let text = message.trim_end();
         let first = text.lines().next().unwrap_or_default();
         let lines: Vec<&str> = text.lines().skip(1).map(str::trim_end).collect();
-        let behind = first.split_once(':').map_or("", |(_, behind)| behind);
+        let behind = behind_the_colon(first);
         let notes = ["BREAKING CHANGE", "BREAKING-CHANGE"];
         let note = |line: &str| notes.iter().find_map(|note| line.strip_prefix(note).map(str::to_owned));
         match self {
@@ -120,7 +124,7 @@ impl Class {
             Self::Scope => first.split_once('(').is_some_and(|(_, inner)| {
                 inner.split(')').next().unwrap_or_default().split(',').any(|scope| scope.trim().is_empty())
             }),
-            Self::Description => first.contains(':') && behind.trim().is_empty(),
+            Self::Description => first.trim_end().ends_with(':') && behind.trim().is_empty(),
             Self::BlankLine => {
                 lines.first().is_some_and(|line| !line.is_empty())
                     || text.lines().nth(1).is_some_and(|line| !line.is_empty())
@@ -136,17 +140,33 @@ impl Class {
                 let bullet = line.strip_prefix("* ").or_else(|| line.strip_prefix("- ")).map(str::trim_start);
                 bullet.is_some_and(|text| note(text).is_some() || text.contains("!: "))
             }),
+            Self::Swallowed => {
+                let empty = lines.iter().position(|line| line.ends_with(':') && note(line).is_none());
+                empty.is_some_and(|at| lines[at..].iter().any(|line| note(line).is_some()))
+            }
             Self::Separator => lines.iter().filter_map(|line| note(line)).any(|rest| {
                 rest.starts_with(" #") || (rest.starts_with(':') && rest.len() > 1 && !rest.starts_with(": "))
             }),
             Self::Nothing => lines.iter().any(|line| note(line).is_some_and(|rest| rest == ":")),
             Self::Fence => {
-                let fences =
-                    |lines: &[&str]| lines.iter().filter(|line| line.trim_start().starts_with("```")).count();
+                let fences = |lines: &[&str]| {
+                    lines
+                        .iter()
+                        .filter(|line| ["```", "~~~"].iter().any(|mark| line.trim_start().starts_with(mark)))
+                        .count()
+                };
                 (0..lines.len()).any(|at| note(lines[at]).is_some() && fences(&lines[..at]) > 0)
             }
         }
     }
+}
+
+/// What stands behind the colon of a first line; one inside of a scope is not it.
+fn behind_the_colon(first: &str) -> &str {
+    let colon = first.find(':').unwrap_or(first.len());
+    let scope = first.find('(').filter(|open| *open < colon);
+    let from = scope.and_then(|open| first[open..].find(')').map(|close| open + close)).unwrap_or(0);
+    first[from..].split_once(':').map_or("", |(_, behind)| behind)
 }
 
 /// Every difference between the answers to a message.
@@ -189,6 +209,7 @@ fn every_class_has_a_message_that_shows_it() {
         (Class::LooseBreak, "feat: x\n\nbody\nBREAKING CHANGE: y"),
         (Class::Bullet, "feat: x\n\n* fix: a\n* feat!: b"),
         (Class::Bullet, "feat: x\n\n* BREAKING CHANGE: y"),
+        (Class::Swallowed, "feat: x\n\nNote:\n\nBREAKING CHANGE: y"),
         (Class::Separator, "feat: x\n\nBREAKING CHANGE #y"),
         (Class::Separator, "feat: x\n\nBREAKING CHANGE:y"),
         (Class::Nothing, "feat: x\n\nBREAKING CHANGE:\nRefs: #1"),
@@ -311,7 +332,8 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    // A list is no proof, and the other reader does not change: the same messages every time.
+    #![proptest_config(ProptestConfig { cases: 4096, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
     #[test]
     fn every_difference_is_one_of_the_list(
         header in header(),
