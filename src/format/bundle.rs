@@ -110,7 +110,7 @@ pub fn statement(bundle: &[u8]) -> Result<Option<Statement>, BundleError> {
     payload(bundle)?.map(|payload| Statement::parse(&payload).map_err(BundleError::Statement)).transpose()
 }
 
-/// Whether a bundle is JSON without white space and with every key once, as [`write`] makes it.
+/// Whether a bundle is JSON without white space and with every key once, as [`write()`] makes it.
 pub fn is_compact(bundle: &[u8]) -> bool {
     let value: Option<Value> = serde_json::from_slice(bundle).ok();
     value.is_some_and(|value| value.to_string().as_bytes() == bundle)
