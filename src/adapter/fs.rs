@@ -201,28 +201,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
 
 /// [`write_atomic`] with a mode, for keys and executables.
 pub fn write_atomic_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FilesError> {
-    let failed = |source| FilesError::io("write", path, source);
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    create_dir(parent)?;
-    let mut file = temporary_in(parent).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    finish(file, path, mode).map_err(failed)
+    write_with(path, mode, |file| {
+        file.write_all(bytes).map_err(|source| FilesError::io("write", path, source))
+    })
 }
 
 /// Writes a file, whole or not at all, from what was spooled.
 pub fn write_spooled(path: &Path, bytes: Spool) -> Result<(), FilesError> {
-    let failed = |source| FilesError::io("write", path, source);
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    create_dir(parent)?;
-    let mut file = temporary_in(parent).map_err(failed)?;
-    bytes.copy_to(&mut file).map_err(failed)?;
-    finish(file, path, 0o644).map_err(failed)
+    write_with(path, 0o644, |file| {
+        bytes.copy_to(file).map_err(|source| FilesError::io("write", path, source))
+    })
 }
 
 /// What gives bytes piece by piece, until there is no more.
@@ -230,19 +218,36 @@ pub type Pieces<'a, E> = dyn FnMut() -> Result<Option<Vec<u8>>, E> + 'a;
 
 /// Writes a file from pieces, whole or not at all.
 pub fn write_pieces<E: From<FilesError>>(path: &Path, pieces: &mut Pieces<'_, E>) -> Result<(), E> {
-    let failed = |source| E::from(FilesError::io("write", path, source));
-    let parent = match path.parent() {
+    write_with(path, 0o644, |file| {
+        let failed = |source| E::from(FilesError::io("write", path, source));
+        let mut writer = io::BufWriter::with_capacity(BUFFER, file);
+        while let Some(piece) = pieces()? {
+            writer.write_all(&piece).map_err(failed)?;
+        }
+        writer.flush().map_err(failed)
+    })
+}
+
+/// Fills a temporary file beside a name and gives it the name. Missing parent directories are created.
+fn write_with<E: From<FilesError>>(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut tempfile::NamedTempFile) -> Result<(), E>,
+) -> Result<(), E> {
+    let failed = |source| FilesError::io("write", path, source);
+    let parent = parent_of(path);
+    create_dir(parent)?;
+    let mut file = temporary_in(parent).map_err(failed)?;
+    fill(&mut file)?;
+    Ok(finish(file, path, mode).map_err(failed)?)
+}
+
+/// The directory a path is in.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    create_dir(parent)?;
-    let file = temporary_in(parent).map_err(failed)?;
-    let mut writer = io::BufWriter::with_capacity(BUFFER, file);
-    while let Some(piece) = pieces()? {
-        writer.write_all(&piece).map_err(failed)?;
     }
-    let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
-    finish(file, path, 0o644).map_err(failed)
 }
 
 /// Creates a directory and its parents.

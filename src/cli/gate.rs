@@ -14,7 +14,7 @@ use crate::adapter::fs::Directory;
 use crate::diag::Diagnostic;
 use crate::evidence::{Evidence, Subject};
 use crate::format::yaml;
-use crate::gate::{self, ALL, GateResult, Outcome, Policy, State, Verdict};
+use crate::gate::{self, ALL, GateResult, Outcome, Policy};
 use crate::model::Tag;
 use crate::render::{github, json::v1, junit, sarif, text};
 
@@ -140,11 +140,13 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
         Format::Text | Format::Json => text::verdict(&verdict).into_bytes(),
         Format::Markdown => text::verdict_markdown(&verdict).into_bytes(),
         Format::Junit => junit::document(&verdict),
-        Format::Github => findings.iter().map(github::annotation).collect::<String>().into_bytes(),
-        Format::Sarif => sarif::document(&[], &results(&findings, &verdict)),
+        Format::Github => {
+            findings.iter().map(|(_, finding)| github::annotation(finding)).collect::<String>().into_bytes()
+        }
+        Format::Sarif => sarif::document(&[], &results(&findings)),
     };
     let mut reply = Reply::done("kyklos-release/gate-run/v1", &wire, text)?;
-    reply.diagnostics = findings;
+    reply.diagnostics = findings.into_iter().map(|(_, finding)| finding).collect();
     reply.exit = match verdict.outcome {
         Outcome::Pass => Exit::Done,
         Outcome::Fail => Exit::No,
@@ -154,14 +156,13 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
 }
 
 /// Findings with the gate that each is about.
-fn results(findings: &[Diagnostic], verdict: &Verdict) -> Vec<sarif::Found> {
-    let wrong = verdict.gates.iter().filter(|gate| !matches!(gate.state, State::Pass | State::NotApplicable));
-    let found = |(diagnostic, gate): (&Diagnostic, &GateResult)| sarif::Found {
+fn results(findings: &[(&GateResult, Diagnostic)]) -> Vec<sarif::Found> {
+    let found = |(gate, diagnostic): &(&GateResult, Diagnostic)| sarif::Found {
         diagnostic: diagnostic.clone(),
         excerpt: None,
         about: Some(("gate", gate.id.clone())),
     };
-    findings.iter().zip(wrong).map(found).collect()
+    findings.iter().map(found).collect()
 }
 
 fn list(context: &Context, args: &PolicyArgs) -> Result<Reply, CliError> {

@@ -97,16 +97,12 @@ pub(super) struct Believed {
 impl OptionalSignerArgs {
     /// Whom to believe, when somebody was named.
     pub(super) fn believed(&self, context: &Context) -> Result<Option<Believed>, CliError> {
-        let (Some(root), Some(subject), Some(issuer)) = (&self.trusted_root, &self.identity, &self.issuer)
+        let (Some(trusted_root), Some(identity), Some(issuer)) =
+            (self.trusted_root.clone(), self.identity.clone(), self.issuer.clone())
         else {
             return Ok(None);
         };
-        let root = context.read(root, MAX_DOCUMENT)?;
-        let trust = LocalTrust::from_root(&String::from_utf8_lossy(&root))?;
-        Ok(Some(Believed {
-            trust,
-            signer: SignerIdentity { subject: subject.clone(), issuer: issuer.clone() },
-        }))
+        SignerArgs { trusted_root, identity, issuer }.believed(context).map(Some)
     }
 }
 
@@ -122,12 +118,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 }
 
 impl SignerArgs {
-    fn identity(&self) -> SignerIdentity {
-        SignerIdentity { subject: self.identity.clone(), issuer: self.issuer.clone() }
-    }
-
-    fn root(&self, context: &Context) -> Result<String, CliError> {
-        Ok(String::from_utf8_lossy(&context.read(&self.trusted_root, MAX_DOCUMENT)?).into_owned())
+    /// Whom to believe.
+    fn believed(&self, context: &Context) -> Result<Believed, CliError> {
+        let root = context.read(&self.trusted_root, MAX_DOCUMENT)?;
+        let trust = LocalTrust::from_root(&String::from_utf8_lossy(&root))?;
+        let signer = SignerIdentity { subject: self.identity.clone(), issuer: self.issuer.clone() };
+        Ok(Believed { trust, signer })
     }
 }
 
@@ -136,13 +132,8 @@ async fn release(context: &Context, args: &ReleaseArgs) -> Result<Reply, CliErro
         return Err(CliError::usage("verify-target", format!("`{}` is no release", args.target))
             .fact("expected", "dir:DIR"));
     };
-    let report = rehearsal(
-        &context.path(path),
-        args.tag.as_ref(),
-        &args.signer.root(context)?,
-        &args.signer.identity(),
-    )
-    .await?;
+    let believed = args.signer.believed(context)?;
+    let report = rehearsal(&context.path(path), args.tag.as_ref(), &believed).await?;
     reply(&report)
 }
 
@@ -150,22 +141,20 @@ async fn release(context: &Context, args: &ReleaseArgs) -> Result<Reply, CliErro
 pub(super) async fn rehearsal(
     root: &Path,
     tag: Option<&Tag>,
-    trusted_root: &str,
-    signer: &SignerIdentity,
+    Believed { trust, signer }: &Believed,
 ) -> Result<Report, CliError> {
-    let trust = LocalTrust::from_root(trusted_root)?;
     if !fs::exists(root) {
         return Err(FilesError::Missing { path: root.to_owned() }.into());
     }
     if !fs::exists(&root.join("forge")) {
         let files = Directory::new(root);
         let published = Published { assets: &files, face: None, registry: None, beside: None };
-        let mut report = verify::release(&published, &trust, signer).await;
+        let mut report = verify::release(&published, trust, signer).await;
         bill(&files, &mut report)?;
         return Ok(report);
     }
     let forge = DirForge::new(root.join("forge"));
-    match published(root, &forge, tag, &trust, signer).await {
+    match published(root, &forge, tag, trust, signer).await {
         // Somebody else than this tool wrote there: that is an answer, not a failure to look.
         Err(Unseen::Forge(ForgeError::Invalid { what, reason })) => {
             let mut report = Report::default();
@@ -302,7 +291,7 @@ fn bill(files: &Directory, report: &mut Report) -> Result<(), CliError> {
 }
 
 fn file(context: &Context, args: &FileArgs) -> Result<Reply, CliError> {
-    let trust = LocalTrust::from_root(&args.signer.root(context)?)?;
+    let Believed { trust, signer } = args.signer.believed(context)?;
     let path = context.path(&args.file);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let directory = Directory::new(path.parent().unwrap_or(Path::new(".")));
@@ -317,7 +306,7 @@ fn file(context: &Context, args: &FileArgs) -> Result<Reply, CliError> {
     match fs::read(&context.path(&bundle), MAX_DOCUMENT) {
         Err(error @ (FilesError::Io { .. } | FilesError::TooLarge { .. })) => return Err(error.into()),
         Err(_) => report.unsigned(&name, format!("there is no bundle {}", bundle.display())),
-        Ok(bytes) => match trust.verify(&bytes, &digest, &args.signer.identity()) {
+        Ok(bytes) => match trust.verify(&bytes, &digest, &signer) {
             Ok(verified) => {
                 report.hold(&name, &bundle.display().to_string(), &verified);
                 if let Some(expected) = args

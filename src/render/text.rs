@@ -59,9 +59,10 @@ pub fn verdict(verdict: &Verdict) -> String {
     text
 }
 
-/// What does not pass, as findings about the policy: `gate-fail`, `gate-error`, `gate-warn` and `gate-waived`.
-pub fn gate_findings(verdict: &Verdict, policy: &str) -> Vec<Diagnostic> {
-    let finding = |gate: &GateResult| {
+/// The gates that do not pass, each as a finding about the policy: `gate-fail`, `gate-error`, `gate-warn` and
+/// `gate-waived`.
+pub fn gate_findings<'a>(verdict: &'a Verdict, policy: &str) -> Vec<(&'a GateResult, Diagnostic)> {
+    let finding = |gate: &'a GateResult| {
         let (severity, code) = match gate.state {
             State::Fail => (Severity::Error, "gate-fail"),
             State::Error => (Severity::Error, "gate-error"),
@@ -71,7 +72,7 @@ pub fn gate_findings(verdict: &Verdict, policy: &str) -> Vec<Diagnostic> {
         };
         let message = format!("{}: expected {}; found {}", gate.id, gate.expected, gate.measured);
         let found = Diagnostic::new(severity, code, message).at(policy);
-        Some(if gate.remedy.is_empty() { found } else { found.hinted(gate.remedy.clone()) })
+        Some((gate, if gate.remedy.is_empty() { found } else { found.hinted(gate.remedy.clone()) }))
     };
     verdict.gates.iter().filter_map(finding).collect()
 }

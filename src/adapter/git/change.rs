@@ -7,11 +7,10 @@ use std::rc::Rc;
 use git2::{ObjectType, Oid};
 
 use super::paths::{DIRECTORY, TreeEntry, split};
+use super::tree::MAX_DEPTH;
 use super::{Repository, oid};
 use crate::model::{CommitId, Person};
 
-/// Deeper than a source tree is.
-const MAX_DEPTH: usize = 128;
 /// What as many commits change is kept: copies are looked for in groups.
 const KEPT: usize = 64;
 /// A file with a zero byte before this place is no text, as git sees it.

@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use git2::ObjectType;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::tree::MAX_DEPTH;
 use super::{GitError, Repository};
 use crate::model::{Commit, CommitId, Digest, Hasher};
 
-/// Deeper than a source tree is.
-const MAX_DEPTH: usize = 128;
 /// The mode of a directory in a tree.
 pub(super) const DIRECTORY: &[u8] = b"40000";
 

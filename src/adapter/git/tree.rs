@@ -10,7 +10,7 @@ use crate::model::CommitId;
 /// More files than a source tree has.
 const MAX_FILES: usize = 1_000_000;
 /// Deeper than a source tree is.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
 /// One file of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -50,10 +50,7 @@ impl Archive {
     /// [`Archive::write`].
     pub fn extend(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
         let path = path.into();
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let directory = files::parent_of(&path);
         files::create_dir(directory).map_err(of_files)?;
         // The system removes it when this process ends, however it ends.
         let spill = tempfile::tempfile_in(directory).map_err(|source| failed("write", &path, source))?;
@@ -163,10 +160,7 @@ fn pack(
     contents: Vec<(Digest, Held)>,
     index: &[u8],
 ) -> Result<(), RegistryError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = files::parent_of(path);
     let writing = |source| failed("write", path, source);
     let mut file = files::temporary_in(directory).map_err(writing)?;
     let mut builder = tar::Builder::new(BufWriter::with_capacity(128 << 10, file.as_file_mut()));

@@ -129,6 +129,20 @@ impl Rehearsed {
         }
     }
 
+    /// One request that only looks, as a step of its own.
+    async fn look<T>(
+        &self,
+        method: &str,
+        path: &str,
+        answer: impl Future<Output = Result<T, RegistryError>>,
+    ) -> Result<T, RegistryError> {
+        let at = self.now();
+        self.read(at, method, path);
+        let found = answer.await?;
+        self.over(at).await;
+        Ok(found)
+    }
+
     /// A step is over, and what was begun beside it has begun.
     async fn over(&self, at: At) {
         tokio::task::yield_now().await;
@@ -169,66 +183,58 @@ impl Registry for Rehearsed {
     }
 
     async fn manifest(&self, digest: &Digest, limit: u64) -> Result<Option<Manifest>, RegistryError> {
-        let at = self.now();
-        self.read(at, "GET", &format!("manifests/{digest}"));
-        let found = match self.kept(digest) {
-            None => self.inner.manifest(digest, limit).await?,
-            kept => kept,
+        let found = async {
+            match self.kept(digest) {
+                None => self.inner.manifest(digest, limit).await,
+                kept => Ok(kept),
+            }
         };
-        self.over(at).await;
-        Ok(found)
+        self.look("GET", &format!("manifests/{digest}"), found).await
     }
 
     async fn tagged(&self, tag: &str, limit: u64) -> Result<Option<Manifest>, RegistryError> {
-        let at = self.now();
-        self.read(at, "GET", &format!("manifests/{tag}"));
-        let found = match self.kept_tag(tag) {
-            None => self.inner.tagged(tag, limit).await?,
-            kept => kept,
+        let found = async {
+            match self.kept_tag(tag) {
+                None => self.inner.tagged(tag, limit).await,
+                kept => Ok(kept),
+            }
         };
-        self.over(at).await;
-        Ok(found)
+        self.look("GET", &format!("manifests/{tag}"), found).await
     }
 
     async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
-        let at = self.now();
-        self.read(at, "HEAD", &format!("manifests/{digest}"));
-        let found = match self.kept(digest) {
-            None => self.inner.stat(digest).await?,
-            Some(kept) => Some(Descriptor::of(&kept.media_type, &kept.bytes)),
+        let found = async {
+            match self.kept(digest) {
+                None => self.inner.stat(digest).await,
+                Some(kept) => Ok(Some(Descriptor::of(&kept.media_type, &kept.bytes))),
+            }
         };
-        self.over(at).await;
-        Ok(found)
+        self.look("HEAD", &format!("manifests/{digest}"), found).await
     }
 
     async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
-        let at = self.now();
-        self.read(at, "HEAD", &format!("manifests/{tag}"));
-        let found = match self.kept_tag(tag) {
-            None => self.inner.stat_tag(tag).await?,
-            Some(kept) => Some(Descriptor::of(&kept.media_type, &kept.bytes)),
+        let found = async {
+            match self.kept_tag(tag) {
+                None => self.inner.stat_tag(tag).await,
+                Some(kept) => Ok(Some(Descriptor::of(&kept.media_type, &kept.bytes))),
+            }
         };
-        self.over(at).await;
-        Ok(found)
+        self.look("HEAD", &format!("manifests/{tag}"), found).await
     }
 
     async fn tags(&self) -> Result<Vec<String>, RegistryError> {
-        let at = self.now();
-        self.read(at, "GET", "tags/list");
-        let mut tags = self.inner.tags().await?;
-        tags.extend(self.written.borrow().tags.keys().cloned());
-        tags.sort();
-        tags.dedup();
-        self.over(at).await;
-        Ok(tags)
+        let found = async {
+            let mut tags = self.inner.tags().await?;
+            tags.extend(self.written.borrow().tags.keys().cloned());
+            tags.sort();
+            tags.dedup();
+            Ok(tags)
+        };
+        self.look("GET", "tags/list", found).await
     }
 
     async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        let at = self.now();
-        self.read(at, "HEAD", &format!("blobs/{digest}"));
-        let found = self.inner.has_blob(digest).await?;
-        self.over(at).await;
-        Ok(found)
+        self.look("HEAD", &format!("blobs/{digest}"), self.inner.has_blob(digest)).await
     }
 
     /// Nothing is read: what is in a blob does not change the plan.

@@ -20,9 +20,11 @@ use super::context::Context;
 use super::error::CliError;
 use super::measure;
 use super::project::Project;
+use super::verify::Believed;
 use super::{Exit, Format, Reply};
 use crate::adapter::dir_forge::DirForge;
 use crate::adapter::fs::{self, Directory};
+use crate::adapter::sigstore::LocalTrust;
 use crate::diag::Kind;
 use crate::evidence::{Evidence, Subject};
 use crate::gate::{self, Outcome, Policy, Verdict};
@@ -176,7 +178,9 @@ async fn send(context: &Context, place: &Place, made: &Made, plan: &Plan) -> Res
 /// Looks at the result as somebody who has nothing but the trust root and the published files.
 async fn consume(context: &Context, place: &Place, made: &Made, plan: &Plan) -> Result<Reply, CliError> {
     let tag = &plan.manifest.tag;
-    let report = super::verify::rehearsal(place.root(), Some(tag), &made.trust_root, &made.signer).await?;
+    let trust = LocalTrust::from_root(&made.trust_root)?;
+    let believed = Believed { trust, signer: made.signer.clone() };
+    let report = super::verify::rehearsal(place.root(), Some(tag), &believed).await?;
     if report.verdict() != Verified::Verified {
         return Err(CliError::new(
             Kind::Internal,

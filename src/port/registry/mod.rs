@@ -138,7 +138,8 @@ pub trait Registry {
     ///
     /// One request: without tags under its digest, with one tag under the tag, with several under its digest with all
     /// tags, or, where it is not known whether the store takes several, under the first with the others beside it. A store
-    /// that does not know several tags leaves those; [`Put::tags`] tells which point to the manifest now. A tag is `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above.
+    /// that does not know several tags leaves those; [`Put::tags`] tells which point to the manifest now. A tag is
+    /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above.
     async fn put_manifest(
         &self,
         media_type: &str,

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use kyklos_release::publish::{Action, Memory, diff};
 
-use super::world::{Counter, End, Ended, Fixture, Run, scratch, tree};
+use super::world::{Counter, End, Ended, Fixture, Run, foreign_draft, scratch, tree};
 
 /// The world after a run that nothing disturbed, and how many points it passed.
 fn undisturbed() -> (std::collections::BTreeMap<String, Vec<u8>>, usize) {
@@ -181,13 +181,7 @@ fn a_delete_without_our_marker_is_caught() {
 fn foreign_draft_survives(decide: &kyklos_release::publish::Decide) -> bool {
     let place = scratch();
     let fixture = Fixture::make(place.path());
-    let draft = place.path().join("forge/drafts/v1.2.0.1");
-    std::fs::create_dir_all(draft.join("assets")).unwrap();
-    let record = concat!(
-        "{\n  \"tag\": \"v1.2.0\",\n  \"commit\": \"2222222222222222222222222222222222222222\",\n",
-        "  \"title\": \"t\",\n  \"prerelease\": false,\n  \"body\": \"by hand\"\n}\n"
-    );
-    std::fs::write(draft.join("release.json"), record).unwrap();
+    let draft = foreign_draft(place.path());
     let before = tree(&draft);
     let run = Run { decide, ..Run::default() };
     let _ = fixture.publish(&Counter::new(None, End::Unwind), run);

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::world::{Counter, End, Fixture, Run, scratch, tree};
+use super::world::{Counter, End, Fixture, Run, foreign_draft, scratch, tree};
 use crate::support::command::kyklos;
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -185,13 +185,7 @@ fn what_a_person_must_decide_is_no_script() {
     let place = scratch();
     let fixture = Fixture::make(place.path());
     std::fs::write(place.path().join("dist/release-manifest.json"), &fixture.plan.bytes).unwrap();
-    let draft = place.path().join("forge/drafts/v1.2.0.1");
-    std::fs::create_dir_all(draft.join("assets")).unwrap();
-    let record = concat!(
-        "{\n  \"tag\": \"v1.2.0\",\n  \"commit\": \"2222222222222222222222222222222222222222\",\n",
-        "  \"title\": \"t\",\n  \"prerelease\": false,\n  \"body\": \"by hand\"\n}\n"
-    );
-    std::fs::write(draft.join("release.json"), record).unwrap();
+    let _ = foreign_draft(place.path());
     let run = kyklos(place.path()).args(MANUAL).run().expect(5);
     assert!(run.stderr().contains("error[publish-foreign-draft]"), "{}", run.show());
     std::fs::remove_dir_all(place.path().join("forge")).unwrap();

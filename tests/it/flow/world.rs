@@ -468,3 +468,15 @@ pub(crate) fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
+
+/// A draft of the same tag that somebody made by hand.
+pub(crate) fn foreign_draft(place: &Path) -> PathBuf {
+    let draft = place.join("forge/drafts/v1.2.0.1");
+    std::fs::create_dir_all(draft.join("assets")).unwrap();
+    let record = concat!(
+        "{\n  \"tag\": \"v1.2.0\",\n  \"commit\": \"2222222222222222222222222222222222222222\",\n",
+        "  \"title\": \"t\",\n  \"prerelease\": false,\n  \"body\": \"by hand\"\n}\n"
+    );
+    std::fs::write(draft.join("release.json"), record).unwrap();
+    draft
+}

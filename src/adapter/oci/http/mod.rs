@@ -1,7 +1,8 @@
 //! Registries on the network (distribution-spec 1.1): the wire layer, without a client library.
 //!
 //! `wire` holds what is known of each host, `line` what every request goes over, `send` is the only way to a host;
-//! `manifest`, `upload`, `download` and `referrers` speak the protocol over it. `GET /v2/` is never sent: the first real request tells as much.
+//! `manifest`, `upload`, `download` and `referrers` speak the protocol over it. `GET /v2/` is never sent: the first real
+//! request tells as much.
 
 mod answer;
 mod auth;
