@@ -157,7 +157,8 @@ fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool)
         regex::Regex::new(r"(?i)\b(close[sd]?|fix(es|ed)?|resolve[sd]?):?\s+(#|gh-|[\w-]+/[\w.-]+#)\d")
             .unwrap();
     let mut found = Vec::new();
-    let mut block = String::new();
+    // What a block shows, and the same without its code spans, which close nothing.
+    let (mut block, mut plain) = (String::new(), String::new());
     let (mut lists, mut links, mut code) = (0, 0, false);
     // Notes tell of what breaks in more than one line, below the item.
     let deepest = if text.contains("## Overview") { 2 } else { 1 };
@@ -202,21 +203,25 @@ fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool)
                     found.push(format!("address {text:?}"));
                 }
                 block.push_str(&text);
+                plain.push_str(&text);
             }
-            Event::Code(code) => block.push_str(&format!("`{code}`")),
+            Event::Code(code) => {
+                block.push_str(&format!("`{code}`"));
+                plain.push('`');
+            }
             Event::End(TagEnd::Heading(_)) => {
                 if !is_title(&block) {
                     found.push(format!("heading {block}"));
                 }
                 block.clear();
+                plain.clear();
             }
             Event::End(TagEnd::Paragraph | TagEnd::Item) => {
-                // A code span closes nothing.
-                let plain: String = block.split('`').step_by(2).collect::<Vec<_>>().join("`");
                 if closing.is_match(&plain) {
                     found.push(format!("closes {plain}"));
                 }
                 block.clear();
+                plain.clear();
             }
             Event::Rule | Event::TaskListMarker(_) | Event::FootnoteReference(_) => {
                 found.push(format!("{event:?}"));
