@@ -30,7 +30,6 @@ impl Place {
     pub(super) fn take(context: &Context, root: PathBuf, inputs: &Inputs) -> Result<Self, CliError> {
         let key = inputs.key();
         let mark = root.join(MARK);
-        let fresh = !fs::exists(&root) || fs::is_empty(&root)?;
         fs::create_dir(&root)?;
         let lock = fs::DirectoryLock::try_take(&root)?.ok_or_else(|| {
             CliError::new(
@@ -40,7 +39,9 @@ impl Place {
             )
             .hinted("wait until it ends, or name another directory with -o")
         })?;
-        if !fresh && !fs::exists(&mark) {
+        // A run may have ended before its first file had a name.
+        fs::remove_left_overs(&root)?;
+        if !fs::exists(&mark) && !fs::is_empty(&root)? {
             return Err(CliError::new(
                 Kind::Conflict,
                 "rehearse-foreign",

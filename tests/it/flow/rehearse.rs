@@ -427,6 +427,11 @@ fn a_killed_rehearsal_goes_on() {
         let _ = command(&repository, "-o").arg(place.path()).run().expect(0);
         names(place.path())
     };
+    let place = scratch();
+    std::fs::write(place.path().join(".kyklos-release-mark"), "{").unwrap();
+    let run = command(&repository, "-o").arg(place.path()).run().expect(0);
+    let _ = consume(&run.stdout()).expect(0);
+    assert_eq!(names(place.path()), expected, "killed before the first file had its name");
     for delay in [5, 15, 25, 35, 45, 60, 80, 100, 130, 160, 200] {
         let place = scratch();
         command(&repository, "-o").arg(place.path()).kill_after(std::time::Duration::from_millis(delay));
