@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-use crate::model::{AssetName, Digest, Hasher};
+use crate::model::{AssetName, Digest, DigestAlgorithm, Hasher};
 use crate::port::{Entry, EntryKind, Files, FilesError};
 
 /// Read buffer; larger ones leave the second-level cache and hash more slowly.
@@ -124,7 +124,8 @@ impl Files for Directory {
     fn digest(&self, path: &Path) -> Result<(Digest, u64), FilesError> {
         let full = self.resolve(path)?;
         let mut file = open(&full)?;
-        digest_reader(&mut file).map_err(|source| FilesError::io("read", &full, source))
+        digest_reader(&mut file, DigestAlgorithm::Sha256)
+            .map_err(|source| FilesError::io("read", &full, source))
     }
 
     fn list(&self, directory: &Path) -> Result<Vec<Entry>, FilesError> {
@@ -173,8 +174,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FilesError> {
 }
 
 /// Digest and length of a stream, in one pass.
-pub fn digest_reader(reader: &mut dyn Read) -> io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::default();
+pub fn digest_reader(reader: &mut dyn Read, algorithm: DigestAlgorithm) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::new(algorithm);
     let mut buffer = vec![0; BUFFER];
     loop {
         match reader.read(&mut buffer) {
@@ -189,7 +190,8 @@ pub fn digest_reader(reader: &mut dyn Read) -> io::Result<(Digest, u64)> {
 /// The digest of a file, whatever its size.
 pub fn digest(path: &Path) -> Result<Digest, FilesError> {
     let mut file = open(path)?;
-    let (digest, _) = digest_reader(&mut file).map_err(|source| FilesError::io("read", path, source))?;
+    let (digest, _) = digest_reader(&mut file, DigestAlgorithm::Sha256)
+        .map_err(|source| FilesError::io("read", path, source))?;
     Ok(digest)
 }
 

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::diag::{Hint, Kind};
-use crate::model::Digest;
+use crate::model::{Digest, DigestAlgorithm};
 
 /// The only `_type` that is read and written.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -77,7 +77,10 @@ impl Statement {
             .map(|subject| {
                 let mut object = Map::new();
                 object.extend(subject.name.clone().map(|name| ("name".to_owned(), Value::from(name))));
-                object.insert("digest".to_owned(), serde_json::json!({ "sha256": subject.digest.hex() }));
+                object.insert(
+                    "digest".to_owned(),
+                    serde_json::json!({ subject.digest.algorithm().name(): subject.digest.hex() }),
+                );
                 Value::Object(object)
             })
             .collect();
@@ -106,8 +109,9 @@ fn subject(value: &Value) -> Result<Subject, StatementError> {
         .get("sha256")
         .and_then(Value::as_str)
         .ok_or(StatementError::Field { field: "subject.digest.sha256" })?;
-    let digest =
-        Digest::from_hex(hex).map_err(|_| StatementError::Field { field: "subject.digest.sha256" })?;
+    let digest = DigestAlgorithm::Sha256
+        .from_hex(hex)
+        .map_err(|_| StatementError::Field { field: "subject.digest.sha256" })?;
     // Another algorithm could name other bytes under the same subject, and nobody here would look.
     if let Some(other) = digests.keys().find(|key| key.as_str() != "sha256") {
         return Err(StatementError::Algorithm { found: other.clone() });

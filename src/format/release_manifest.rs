@@ -74,6 +74,9 @@ pub fn decode(bytes: &[u8]) -> Result<(ReleaseManifest, Rid), ReleaseManifestErr
     if manifest.assets.iter().any(|asset| asset.name.as_str() == ReleaseManifest::ASSET) {
         return Err(ReleaseManifestError::Order { found: ReleaseManifest::ASSET.to_owned() });
     }
+    if let Some(found) = manifest.digests().find(|digest| digest.sha256().is_none()) {
+        return Err(ReleaseManifestError::Algorithm { found });
+    }
     let (canonical, rid) = encode(&manifest).map_err(|_| ReleaseManifestError::NotCanonical)?;
     if canonical != bytes {
         return Err(ReleaseManifestError::NotCanonical);
@@ -108,6 +111,12 @@ pub enum ReleaseManifestError {
         /// The asset.
         found: String,
     },
+    /// A digest of another algorithm than releases are named by.
+    #[error("the release manifest names something by {}, releases are named by sha256", found.algorithm())]
+    Algorithm {
+        /// The digest.
+        found: Digest,
+    },
     /// The same values in other bytes.
     #[error("the release manifest is not in canonical form")]
     NotCanonical,
@@ -127,7 +136,36 @@ impl Hint for ReleaseManifestError {
             Self::Schema { .. } => {
                 vec!["use the version of kyklos-release that made it, or a newer one".to_owned()]
             }
-            Self::TooLarge { .. } | Self::Json(_) | Self::Order { .. } | Self::NotCanonical => Vec::new(),
+            Self::TooLarge { .. }
+            | Self::Json(_)
+            | Self::Order { .. }
+            | Self::Algorithm { .. }
+            | Self::NotCanonical => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_names_nothing_by_another_algorithm() {
+        let text = |digest: &str, index: &str| {
+            let images = format!(
+                r#"[{{"digest":"{index}","platforms":[],"referrers":[],"repository":"ghcr.io/a/b","rolling":[],"tags":["v1.0.0"]}}]"#
+            );
+            format!(
+                r#"{{"assets":[{{"digest":"{digest}","name":"a","size":1}}],"commit":"{:040}","created":"2026-01-01T00:00:00Z","images":{images},"name":"a","notes":null,"prerelease":false,"schema":"{}","tag":"v1.0.0","version":"1.0.0"}}"#,
+                0,
+                ReleaseManifest::SCHEMA
+            )
+        };
+        let (short, long) = (format!("sha256:{:064}", 1), format!("sha512:{:0128}", 1));
+        decode(text(&short, &short).as_bytes()).unwrap();
+        for (asset, index) in [(&long, &short), (&short, &long)] {
+            let error = decode(text(asset, index).as_bytes()).unwrap_err();
+            assert!(matches!(&error, ReleaseManifestError::Algorithm { found } if found.to_string() == long));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::scan::{LayerFacts, scan};
 use super::unpack::{LayerError, LayerLimits};
 use crate::diag::Severity;
 use crate::format::oci::Descriptor;
-use crate::model::Digest;
+use crate::model::{Digest, DigestAlgorithm};
 use crate::port::{Registry, RegistryError};
 
 /// Where a program without a slash in its name is looked for when the config does not say so.
@@ -90,9 +90,11 @@ async fn read_layers(
     }
     let mut scanned = true;
     for (position, layer) in platform.layers.iter().enumerate() {
-        match scan_layer(registry, layer, limits, files).await? {
+        let expected = diff_ids.get(position);
+        let algorithm = expected.map_or(DigestAlgorithm::Sha256, Digest::algorithm);
+        match scan_layer(registry, layer, algorithm, limits, files).await? {
             Ok(found) => {
-                if let Some(expected) = diff_ids.get(position).filter(|expected| **expected != found) {
+                if let Some(expected) = expected.filter(|expected| **expected != found) {
                     let message =
                         format!("layer {} unpacks to {found}, the config says {expected}", layer.digest);
                     findings.report(of, Severity::Error, "image-diff-id", message);
@@ -111,6 +113,7 @@ async fn read_layers(
 async fn scan_layer(
     registry: &dyn Registry,
     layer: &Descriptor,
+    algorithm: DigestAlgorithm,
     limits: LayerLimits,
     files: &mut LayerFacts,
 ) -> Result<Result<Digest, String>, ImageError> {
@@ -122,7 +125,7 @@ async fn scan_layer(
     let media_type = layer.media_type.clone();
     let mut facts = std::mem::take(files);
     let (answer, facts) = beside(move || {
-        let answer = scan(reader, &media_type, limits, &mut facts);
+        let answer = scan(reader, &media_type, algorithm, limits, &mut facts);
         Ok((answer, facts))
     })
     .await?;

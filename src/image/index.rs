@@ -119,7 +119,7 @@ async fn entries(position: usize, part: &Part<'_>) -> Result<Vec<Entry>, ImageEr
                 None => None,
             };
             let platform = platform.ok_or(ImageError::NoPlatformSaid { digest: manifest.digest })?;
-            let mut entry = Descriptor::of(&manifest.media_type, &manifest.bytes);
+            let mut entry = manifest.descriptor();
             entry.platform = Some(PlatformFields::from(&platform));
             let written = serde_json::to_value(&entry).map_err(|source| ImageError::Unwritable { source })?;
             Ok(vec![Entry { part: position, digest: entry.digest, platform: Some(platform), written }])
@@ -190,7 +190,7 @@ pub async fn create(creation: &Creation<'_>) -> Result<Transferred, ImageError> 
     }
     if moves.is_empty() {
         // An index that was made here has no subject, so nothing has to list it.
-        let put = registry.put_manifest(&index.media_type, &index.bytes, &[]).await?;
+        let put = registry.put(index, &[]).await?;
         arrived.manifests.push(put.digest);
     }
     if !arrived.uploaded.is_empty() {

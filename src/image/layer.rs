@@ -41,6 +41,7 @@ mod tests {
     use super::super::unpack::LayerLimits;
     use super::*;
     use crate::format::oci::media_type;
+    use crate::model::DigestAlgorithm;
 
     #[test]
     fn what_is_packed_is_found_again() {
@@ -48,7 +49,8 @@ mod tests {
         let mut facts = LayerFacts::default();
         let reader = Box::new(Cursor::new(bytes.clone()));
         assert_eq!(
-            scan(reader, media_type::LAYER_GZIP, LayerLimits::default(), &mut facts).unwrap(),
+            scan(reader, media_type::LAYER_GZIP, DigestAlgorithm::Sha256, LayerLimits::default(), &mut facts)
+                .unwrap(),
             diff_id
         );
         assert_eq!(facts.shells.into_iter().collect::<Vec<_>>(), ["sh"]);

@@ -42,7 +42,7 @@ pub use inspect::{
 };
 pub use layer::Layer;
 pub use package::{Blob, Package};
-pub use point::{ReadBack, hold, point, retag};
+pub use point::{Held, ReadBack, hold, hold_fixed, point, retag};
 pub use programs::{Program, programs};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
 pub use scan::{LayerFacts, scan};

@@ -2,7 +2,7 @@
 
 use crate::format::oci::Descriptor;
 use crate::model::Digest;
-use crate::port::{Content, Registry, RegistryError};
+use crate::port::{Content, Manifest, Registry, RegistryError};
 
 /// Bytes with their digest and media type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,11 @@ impl Blob {
     /// Bytes that are named by a descriptor of this type.
     pub fn new(media_type: &str, bytes: Vec<u8>) -> Self {
         Self { media_type: media_type.to_owned(), digest: Digest::of(&bytes), bytes }
+    }
+
+    /// The same as a manifest.
+    pub fn manifest(&self) -> Manifest {
+        Manifest { media_type: self.media_type.clone(), digest: self.digest, bytes: self.bytes.clone() }
     }
 
     /// The descriptor that names it.
@@ -51,7 +56,7 @@ impl Package {
         }
         let mut unlisted = Vec::new();
         for manifest in &self.manifests {
-            let put = registry.put_manifest(&manifest.media_type, &manifest.bytes, &[]).await?;
+            let put = registry.put(&manifest.manifest(), &[]).await?;
             unlisted.extend(put.unlisted);
         }
         registry.list_referrers(&unlisted).await

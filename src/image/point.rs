@@ -5,7 +5,7 @@ use super::tags::{Looked, Meant, Move, TagPolicy, Wanted, decide, look_up};
 use super::together::{AT_ONCE, side_by_side};
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::model::Digest;
-use crate::port::{Hold, Manifest, Registry};
+use crate::port::{Hold, Manifest, Registry, RegistryError};
 
 /// Whether a tag that never moves is read again after it was set and before others move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,19 +84,45 @@ pub async fn hold(
     digest: &Digest,
     moves: &[Move],
 ) -> Result<Option<Hold>, ImageError> {
-    let fixed = |one: &&Move| one.policy == TagPolicy::Immutable && one.state.is_written();
-    if !moves.iter().any(|one| fixed(&one)) {
+    let fixed = moves.iter().filter(|one| one.policy == TagPolicy::Immutable && one.state.is_written());
+    let fixed: Vec<&str> = fixed.map(|one| one.tag.as_str()).collect();
+    if fixed.is_empty() {
         return Ok(None);
     }
-    let held = registry.hold_tags().await?;
-    if held.is_some() {
-        for Move { tag, .. } in moves.iter().filter(fixed) {
-            if let Some(found) = registry.resolve(tag).await?.filter(|found| found != digest) {
-                return Err(ImageError::TagTaken { tag: tag.clone(), expected: *digest, found });
-            }
+    match hold_fixed(registry, digest, &fixed).await? {
+        Held::Ours(hold) => Ok(hold),
+        Held::Taken { tag, found } => Err(ImageError::TagTaken { tag, expected: *digest, found }),
+    }
+}
+
+/// What came of holding tags that never move.
+pub enum Held {
+    /// None of them points elsewhere, and as long as this is held nobody else sets one. A store that cannot be held, and
+    /// so is not looked at either, gives nothing to hold.
+    Ours(Option<Hold>),
+    /// One of them points elsewhere.
+    Taken {
+        /// The tag.
+        tag: String,
+        /// Where it points.
+        found: Digest,
+    },
+}
+
+/// Holds the tags of a store that can be held, and looks at those that are to be set and never move.
+pub async fn hold_fixed(
+    registry: &dyn Registry,
+    digest: &Digest,
+    tags: &[&str],
+) -> Result<Held, RegistryError> {
+    let Some(hold) = registry.hold_tags().await? else { return Ok(Held::Ours(None)) };
+    for tag in tags {
+        let found = registry.resolve_as(tag, digest.algorithm()).await?;
+        if let Some(found) = found.filter(|found| found != digest) {
+            return Ok(Held::Taken { tag: (*tag).to_owned(), found });
         }
     }
-    Ok(held)
+    Ok(Held::Ours(Some(hold)))
 }
 
 /// The tags that the store has set, of those it was asked for.
@@ -105,7 +131,7 @@ async fn put(
     manifest: &Manifest,
     tags: &[String],
 ) -> Result<Vec<String>, ImageError> {
-    let put = registry.put_manifest(&manifest.media_type, &manifest.bytes, tags).await?;
+    let put = registry.put(manifest, tags).await?;
     if let Some(unlisted) = put.unlisted {
         registry.list_referrers(&[unlisted]).await?;
     }
@@ -113,7 +139,7 @@ async fn put(
 }
 
 async fn read_again(registry: &dyn Registry, manifest: &Manifest, tag: &str) -> Result<(), ImageError> {
-    let found = registry.resolve(tag).await?;
+    let found = registry.resolve_as(tag, manifest.digest.algorithm()).await?;
     if found == Some(manifest.digest) {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use super::scan::{LayerFacts, scan};
 use super::unpack::{LayerError, LayerLimits, Unpacked};
 use super::walk::{parts, walk};
 use crate::format::oci::Descriptor;
-use crate::model::{Digest, Platform};
+use crate::model::{Digest, DigestAlgorithm, Platform};
 use crate::port::{BlobReader, Manifest, Registry, RegistryError};
 
 /// The most bytes of executables of one image.
@@ -62,7 +62,7 @@ async fn of_platform(
         let (media_type, reader) = open(registry, layer).await?;
         let mut below = std::mem::take(&mut facts);
         facts = beside(move || {
-            scan(reader, &media_type, limits, &mut below)?;
+            scan(reader, &media_type, DigestAlgorithm::Sha256, limits, &mut below)?;
             Ok(below)
         })
         .await?;

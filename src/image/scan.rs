@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use super::unpack::{LayerError, LayerLimits, Tee, Unpacked};
 use super::walk::{parts, walk};
 use crate::format::binary::elf_architecture;
-use crate::model::{Digest, Hasher};
+use crate::model::{Digest, DigestAlgorithm, Hasher};
 use crate::port::BlobReader;
 
 /// What matters about the files of one or several layers, by path without a leading slash.
@@ -116,15 +116,16 @@ impl LayerFacts {
 }
 
 /// Reads one layer to its end and adds what it holds to what the layers below it hold. Returns the digest of the
-/// uncompressed bytes. After an error the facts are those of the layers below.
+/// uncompressed bytes, by the algorithm of the config that should name it. After an error the facts are those of the layers below.
 pub fn scan(
     content: BlobReader,
     media_type: &str,
+    algorithm: DigestAlgorithm,
     limits: LayerLimits,
     facts: &mut LayerFacts,
 ) -> Result<Digest, LayerError> {
     let unpacked = Unpacked::new(content, media_type, limits)?;
-    let mut plain = Tee { inner: unpacked, hasher: Hasher::default() };
+    let mut plain = Tee { inner: unpacked, hasher: Hasher::new(algorithm) };
     let mut layers = Layers { lower: facts.clone(), upper: LayerFacts::default(), limits };
     layers.read(&mut WholeBlocks { inner: &mut plain, seen: 0 })?;
     // What follows the archive belongs to the digest as well.
@@ -321,7 +322,14 @@ mod tests {
     fn scan_all(layers: &[&str]) -> LayerFacts {
         let mut facts = LayerFacts::default();
         for lines in layers {
-            scan(layer(lines), media_type::LAYER, LayerLimits::default(), &mut facts).unwrap();
+            scan(
+                layer(lines),
+                media_type::LAYER,
+                DigestAlgorithm::Sha256,
+                LayerLimits::default(),
+                &mut facts,
+            )
+            .unwrap();
         }
         facts
     }
@@ -396,7 +404,7 @@ mod tests {
         let bytes = archive.into_inner().unwrap();
         let mut facts = LayerFacts::default();
         let reader = Box::new(Cursor::new(bytes));
-        scan(reader, media_type::LAYER, LayerLimits::default(), &mut facts).unwrap();
+        scan(reader, media_type::LAYER, DigestAlgorithm::Sha256, LayerLimits::default(), &mut facts).unwrap();
         let find = |path: &str| facts.programs.get(&facts.real_path(path)?).copied();
         assert_eq!(find("/other"), Some(Some("arm64")));
         assert_eq!(find("/bin/app"), Some(Some("arm64")));
@@ -414,7 +422,13 @@ mod tests {
         let bomb = gzip.finish().unwrap();
         let limits = LayerLimits { bytes: 1 << 20, entries: 2, name: 64, kept: 64, ratio: 200 };
         let scan = |bytes: Vec<u8>, kind| {
-            scan(Box::new(Cursor::new(bytes)), kind, limits, &mut LayerFacts::default())
+            scan(
+                Box::new(Cursor::new(bytes)),
+                kind,
+                DigestAlgorithm::Sha256,
+                limits,
+                &mut LayerFacts::default(),
+            )
         };
         let error = scan(bomb, media_type::LAYER_GZIP).unwrap_err();
         assert_eq!(error.to_string(), "it cannot be read: it unpacks to more than 1048576 bytes");
@@ -447,7 +461,9 @@ mod tests {
         }
         let bomb = Box::new(Cursor::new(gzip.finish().unwrap()));
         let mut facts = LayerFacts::default();
-        let error = scan(bomb, media_type::LAYER_GZIP, LayerLimits::default(), &mut facts).unwrap_err();
+        let error =
+            scan(bomb, media_type::LAYER_GZIP, DigestAlgorithm::Sha256, LayerLimits::default(), &mut facts)
+                .unwrap_err();
         assert_eq!(error.to_string(), "it cannot be read: it unpacks to more than 200 times its size");
         assert_eq!(facts, LayerFacts::default());
     }
@@ -462,7 +478,7 @@ mod tests {
         archive.append_data(&mut header, &long, io::empty()).unwrap();
         let mut facts = LayerFacts::default();
         let reader = Box::new(Cursor::new(archive.into_inner().unwrap()));
-        scan(reader, media_type::LAYER, LayerLimits::default(), &mut facts).unwrap();
+        scan(reader, media_type::LAYER, DigestAlgorithm::Sha256, LayerLimits::default(), &mut facts).unwrap();
         assert_eq!(facts.shells.into_iter().collect::<Vec<_>>(), [long]);
     }
 
@@ -478,7 +494,13 @@ mod tests {
         bytes.extend([7; 600]);
         let mut facts = LayerFacts::default();
         let look = |bytes: &[u8], facts: &mut LayerFacts| {
-            scan(Box::new(Cursor::new(bytes.to_vec())), media_type::LAYER, LayerLimits::default(), facts)
+            scan(
+                Box::new(Cursor::new(bytes.to_vec())),
+                media_type::LAYER,
+                DigestAlgorithm::Sha256,
+                LayerLimits::default(),
+                facts,
+            )
         };
         assert_eq!(look(&bytes, &mut facts).unwrap(), Digest::of(&bytes));
         assert_eq!((facts.shells.len(), facts.size), (1, 1112));
@@ -489,7 +511,7 @@ mod tests {
         #[test]
         fn never_panics(bytes: Vec<u8>) {
             for kind in [media_type::LAYER, media_type::LAYER_GZIP, media_type::LAYER_ZSTD] {
-                let _ = scan(Box::new(Cursor::new(bytes.clone())), kind, LayerLimits::default(), &mut LayerFacts::default());
+                let _ = scan(Box::new(Cursor::new(bytes.clone())), kind, DigestAlgorithm::Sha256, LayerLimits::default(), &mut LayerFacts::default());
             }
         }
     }

@@ -194,7 +194,13 @@ pub async fn decide(
     wanted: &Wanted<'_>,
     facts: Facts,
 ) -> Result<Vec<Move>, ImageError> {
-    let Facts { listed, looked } = facts;
+    let Facts { listed, mut looked } = facts;
+    for (tag, found) in looked.iter_mut() {
+        // The host calls it by another algorithm than the image is known by.
+        if found.is_some_and(|found| found.algorithm() != digest.algorithm()) {
+            *found = registry.resolve_as(tag, digest.algorithm()).await?;
+        }
+    }
     let all = listed.as_deref().unwrap_or_default();
     let scopes: Vec<Option<RollingScope>> = wanted.tags.iter().map(|tag| wanted.scope_of(tag)).collect();
     let version = match wanted.version() {
@@ -264,7 +270,7 @@ async fn version_of(
     candidates.sort_by(|left, right| right.cmp(left));
     candidates.truncate(ASKED);
     let asked = candidates.into_iter().map(|(version, tag)| async move {
-        let found = registry.resolve(tag).await?;
+        let found = registry.resolve_as(tag, digest.algorithm()).await?;
         Ok::<_, ImageError>((found == Some(*digest)).then_some(version))
     });
     Ok(side_by_side(AT_ONCE, asked).await?.into_iter().flatten().max())

@@ -122,6 +122,14 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
     let mut arrived = Vec::new();
     for (place, look) in transfer.places.iter().zip(looks) {
         let mut one = Arrived::new(&place.name, place.mode);
+        let look = match look {
+            // The host calls it by another algorithm than the source.
+            Some(Ok(Some(found))) if found.algorithm() != digest.algorithm() => match first {
+                Some(tag) => Some(place.registry.resolve_as(tag, digest.algorithm()).await),
+                None => None,
+            },
+            look => look,
+        };
         match (look, first) {
             (Some(Ok(found)), Some(tag)) => drop(one.looked.insert(tag.to_owned(), found)),
             (Some(Err(error)), _) => one.fail(transfer.at(place, error.into()))?,
@@ -313,7 +321,8 @@ async fn is_complete(
         return Ok(false);
     }
     let others = transfer.wanted.tags.iter().filter(|tag| *tag != first);
-    let looking = others.map(|tag| async move { Ok((tag.clone(), registry.resolve(tag).await?)) });
+    let looking = others
+        .map(|tag| async move { Ok((tag.clone(), registry.resolve_as(tag, digest.algorithm()).await?)) });
     match side_by_side(transfer.jobs, looking).await {
         Ok(looked) => one.looked.extend(looked),
         Err(error) => return one.fail(transfer.at(place, error)).map(|()| false),
@@ -390,7 +399,7 @@ async fn send_content(
         }
     } else {
         let root = graph.root();
-        let put = registry.put_manifest(&root.media_type, &root.bytes, &[]).await?;
+        let put = registry.put(root, &[]).await?;
         one.manifests.push(root.digest);
         unlisted.extend(put.unlisted);
     }
@@ -441,11 +450,10 @@ async fn put_step(
         return Err(ImageError::Stopped);
     }
     let putting = step.iter().map(|node| async {
-        let Manifest { media_type, bytes, .. } = &node.manifest;
-        match registry.put_manifest(media_type, bytes, &[]).await {
+        match registry.put(&node.manifest, &[]).await {
             Err(RegistryError::NamedNotStored { missing, .. }) => {
                 let again = send_again(transfer, graph, registry, &missing).await?;
-                let put = registry.put_manifest(media_type, bytes, &[]).await?;
+                let put = registry.put(&node.manifest, &[]).await?;
                 Ok(Sent { put, again })
             }
             put => Ok(Sent { put: put?, again: Vec::new() }),

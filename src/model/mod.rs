@@ -17,7 +17,7 @@ mod target;
 pub use asset::{AssetName, InvalidAssetName};
 pub use checksum::{Algorithm, Checksum, InvalidAlgorithm};
 pub use commit::{Commit, CommitId, CommitMap, InvalidCommitId, Person, SignedCommit, TagFacts};
-pub use digest::{Digest, Hasher, InvalidDigest};
+pub use digest::{Digest, DigestAlgorithm, Hasher, InvalidDigest};
 pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_image_tag};
 pub use known::{KnownCommit, KnownPullRequest};
 pub use origin::Origin;

@@ -47,6 +47,16 @@ impl ReleaseManifest {
         prefix.and_then(|prefix| format!("{prefix}{{version}}").parse().ok()).unwrap_or_default()
     }
 
+    /// Every digest in it.
+    pub fn digests(&self) -> impl Iterator<Item = Digest> + '_ {
+        let images = self.images.iter().flat_map(|image| {
+            let referrers = image.referrers.iter().flat_map(|referrer| [referrer.subject, referrer.digest]);
+            let platforms = image.platforms.iter().map(|platform| platform.digest);
+            std::iter::once(image.digest).chain(platforms).chain(referrers)
+        });
+        self.assets.iter().map(|asset| asset.digest).chain(images)
+    }
+
     /// The asset of a name.
     pub fn asset(&self, name: &AssetName) -> Option<&ReleaseAsset> {
         self.assets.iter().find(|asset| asset.name == *name)

@@ -8,7 +8,7 @@ use super::{Facts, PlanError};
 use crate::diag::{Hint, Kind};
 use crate::format::oci::{Document, MANIFEST_LIMIT};
 use crate::image;
-use crate::model::{AssetName, Digest, ImageEntry, PlatformEntry, ReleaseAsset, Repository};
+use crate::model::{AssetName, Digest, ImageEntry, Platform, PlatformEntry, ReleaseAsset, Repository};
 use crate::port::Files;
 
 /// The largest `image-digests.txt` that is read.
@@ -44,6 +44,10 @@ pub(super) fn images(
         })
         .collect();
     entries.sort_by(|left, right| left.platform.cmp(&right.platform));
+    if let Some(entry) = entries.iter().find(|entry| entry.digest.sha256().is_none()) {
+        let (platform, found) = (entry.platform.clone(), entry.digest);
+        return Err(ImageError::Algorithm { platform, found }.into());
+    }
     Ok(vec![ImageEntry {
         repository,
         digest: Digest::of(&index),
@@ -104,6 +108,14 @@ pub enum ImageError {
     /// `image-manifest.json` is a manifest of one platform.
     #[error("image-manifest.json is no index")]
     NotAnIndex,
+    /// A platform is named by another algorithm than releases are.
+    #[error("the index names {platform} by {}, releases are named by sha256", found.algorithm())]
+    Algorithm {
+        /// The platform.
+        platform: Platform,
+        /// Its digest.
+        found: Digest,
+    },
     /// `image-manifest.json` cannot be read.
     #[error("image-manifest.json cannot be read")]
     Unreadable {

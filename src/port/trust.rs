@@ -74,6 +74,12 @@ pub enum TrustError {
         /// The digest of the artifact.
         expected: Digest,
     },
+    /// A digest of another algorithm than signatures are made over.
+    #[error("signatures are made over sha256 digests, this is {}", found.algorithm())]
+    Algorithm {
+        /// The digest.
+        found: Digest,
+    },
     /// A valid signature by somebody else.
     #[error("it is signed, but not by the expected signer")]
     WrongSigner {
@@ -100,6 +106,7 @@ impl Hint for TrustError {
             Self::Unreadable { .. } => "verify-bundle",
             Self::Invalid { .. } => "verify-signature",
             Self::WrongArtifact { .. } => "verify-artifact",
+            Self::Algorithm { .. } => "verify-algorithm",
             Self::WrongSigner { .. } => "verify-identity",
             Self::Files(error) => error.code(),
             Self::Root { .. } => "trust-root",
@@ -113,6 +120,7 @@ impl Hint for TrustError {
             Self::Unreadable { .. }
             | Self::Invalid { .. }
             | Self::WrongArtifact { .. }
+            | Self::Algorithm { .. }
             | Self::WrongSigner { .. } => Kind::Refused,
         }
     }
@@ -123,6 +131,9 @@ impl Hint for TrustError {
                 vec![("expected", expected.clone()), ("found", found.clone())]
             }
             Self::WrongArtifact { expected } => vec![("expected", expected.to_string())],
+            Self::Algorithm { found } => {
+                vec![("expected", "sha256:<64 hex digits>".to_owned()), ("found", found.to_string())]
+            }
             Self::NoKey
             | Self::Unreadable { .. }
             | Self::Invalid { .. }
@@ -138,6 +149,7 @@ impl Hint for TrustError {
             | Self::Unreadable { .. }
             | Self::Invalid { .. }
             | Self::WrongArtifact { .. }
+            | Self::Algorithm { .. }
             | Self::WrongSigner { .. }
             | Self::Root { .. } => Vec::new(),
         }

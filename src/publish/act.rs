@@ -8,7 +8,7 @@ use super::stored::stored;
 use super::{Job, Memory, PublishError, World, observe};
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::format::release_manifest;
-use crate::image::{self, Referrer};
+use crate::image::{self, Held, Referrer};
 use crate::model::{AssetName, Digest, Hasher, ImageEntry, ReleaseAsset, ReleaseManifest};
 use crate::port::{BlobReader, FilesError, Hold, ReleaseId};
 
@@ -162,15 +162,11 @@ async fn hold(world: &World<'_>, job: &Job<'_>, at: usize, tag: &str) -> Result<
     let ImageEntry { repository, digest, .. } = &job.manifest.images[at];
     let registry = observe::registry(world, &job.manifest.images[at])?;
     let failed = |source| PublishError::Registry { repository: repository.clone(), source };
-    let held = registry.hold_tags().await.map_err(failed)?;
-    if held.is_none() {
-        return Ok(None);
-    }
-    match registry.resolve(tag).await.map_err(failed)?.filter(|found| found != digest) {
-        None => Ok(held),
-        Some(found) => Err(PublishError::TagTaken {
+    match image::hold_fixed(registry, digest, &[tag]).await.map_err(failed)? {
+        Held::Ours(hold) => Ok(hold),
+        Held::Taken { tag, found } => Err(PublishError::TagTaken {
             repository: repository.clone(),
-            image_tag: tag.to_owned(),
+            image_tag: tag,
             expected: *digest,
             found,
         }),

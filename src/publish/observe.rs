@@ -99,7 +99,7 @@ async fn observe_image(
         }
     }
     for tag in image.tags.iter().chain(&image.rolling) {
-        if let Some(digest) = registry.resolve(tag).await? {
+        if let Some(digest) = registry.resolve_as(tag, image.digest.algorithm()).await? {
             seen.tags.insert(tag.clone(), digest);
         }
     }

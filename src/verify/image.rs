@@ -81,7 +81,7 @@ pub(super) async fn stored(registry: &dyn Registry, image: &ImageEntry, report: 
         }
     }
     for tag in &image.tags {
-        let found = registry.resolve(tag).await;
+        let found = registry.resolve_as(tag, image.digest.algorithm()).await;
         if !matches!(&found, Ok(Some(digest)) if *digest == image.digest) {
             let found =
                 found.ok().flatten().map_or_else(|| "nothing".to_owned(), |digest| digest.to_string());
@@ -101,7 +101,7 @@ pub(super) async fn rolled(
 ) {
     for tag in &image.rolling {
         let theirs = newer.iter().any(|version| RollingScope::of(tag).holds(version));
-        let message = match registry.resolve(tag).await {
+        let message = match registry.resolve_as(tag, image.digest.algorithm()).await {
             Ok(Some(digest)) if theirs || digest == image.digest => continue,
             Ok(Some(digest)) => format!("tag {tag}: expected {}, found {digest}", image.digest),
             Ok(None) => format!("tag {tag} does not exist"),
@@ -134,9 +134,9 @@ async fn blob(registry: &dyn Registry, descriptor: &Descriptor) -> Result<(), Re
     let Some(reader) = registry.blob(descriptor).await? else {
         return Err(RegistryError::NotStored { digest: descriptor.digest });
     };
-    let size = descriptor.size;
+    let (size, algorithm) = (descriptor.size, descriptor.digest.algorithm());
     let read = tokio::task::spawn_blocking(move || {
-        let mut hasher = Hasher::default();
+        let mut hasher = Hasher::new(algorithm);
         let copied = std::io::copy(&mut reader.take(size.saturating_add(1)), &mut hasher);
         (copied, hasher.finish())
     });

@@ -1,11 +1,12 @@
 //! An OCI layout directory as a closed world: nothing is in it that no release names.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::report::{Reason, Report};
 use crate::format::oci::{Document, ImageIndex, MANIFEST_LIMIT};
-use crate::model::Digest;
+use crate::model::{Digest, DigestAlgorithm, Hasher};
 use crate::port::{EntryKind, Files, FilesError};
 
 /// The exact content of `oci-layout` as this tool writes it (image-spec, "oci-layout file").
@@ -92,19 +93,35 @@ fn reach(layout: &dyn Files, index: &ImageIndex, report: &mut Report) -> BTreeSe
 
 fn blobs(layout: &dyn Files, reached: &BTreeSet<Digest>, report: &mut Report) -> Result<(), FilesError> {
     for entry in layout.list(Path::new("blobs"))? {
-        if entry.name != "sha256" || entry.kind != EntryKind::Directory {
-            extra(report, &format!("blobs/{}", entry.name));
+        let algorithm = DigestAlgorithm::ALL.iter().find(|algorithm| algorithm.name() == entry.name);
+        match algorithm.filter(|_| entry.kind == EntryKind::Directory) {
+            Some(algorithm) => named(layout, *algorithm, reached, report)?,
+            None => extra(report, &format!("blobs/{}", entry.name)),
         }
     }
-    for entry in layout.list(Path::new("blobs/sha256"))? {
-        let name = format!("blobs/sha256/{}", entry.name);
-        let named = Digest::from_hex(&entry.name).ok().filter(|digest| digest.hex() == entry.name);
+    Ok(())
+}
+
+/// The blobs that are named by one algorithm.
+fn named(
+    layout: &dyn Files,
+    algorithm: DigestAlgorithm,
+    reached: &BTreeSet<Digest>,
+    report: &mut Report,
+) -> Result<(), FilesError> {
+    let directory = format!("blobs/{algorithm}");
+    for entry in layout.list(Path::new(&directory))? {
+        let name = format!("{directory}/{}", entry.name);
+        let named = algorithm.from_hex(&entry.name).ok().filter(|digest| digest.hex() == entry.name);
         let Some(named) = named.filter(|digest| entry.kind == EntryKind::File && reached.contains(digest))
         else {
             extra(report, &name);
             continue;
         };
-        let (found, _) = layout.digest(Path::new(&name))?;
+        let (mut reader, mut hasher) = (layout.open(Path::new(&name))?, Hasher::new(algorithm));
+        io::copy(&mut reader, &mut hasher)
+            .map_err(|source| FilesError::io("read", Path::new(&name), source))?;
+        let (found, _) = hasher.finish();
         if found != named {
             let message = format!("its content has the digest {found}");
             report.fail(Reason::Tampered, "verify-digest", &format!("registry/{name}"), message);
@@ -114,5 +131,5 @@ fn blobs(layout: &dyn Files, reached: &BTreeSet<Digest>, report: &mut Report) ->
 }
 
 fn blob_path(digest: &Digest) -> PathBuf {
-    Path::new("blobs/sha256").join(digest.hex())
+    Path::new("blobs").join(digest.algorithm().name()).join(digest.hex())
 }

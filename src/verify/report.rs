@@ -159,9 +159,10 @@ impl Report {
         let reason = match error {
             TrustError::WrongSigner { .. } => Reason::WrongSigner,
             TrustError::NoKey | TrustError::Files(_) | TrustError::Root { .. } => Reason::CouldNotCheck,
-            TrustError::Unreadable { .. } | TrustError::Invalid { .. } | TrustError::WrongArtifact { .. } => {
-                Reason::Tampered
-            }
+            TrustError::Unreadable { .. }
+            | TrustError::Invalid { .. }
+            | TrustError::WrongArtifact { .. }
+            | TrustError::Algorithm { .. } => Reason::Tampered,
         };
         let facts: String = crate::diag::Hint::facts(error)
             .into_iter()

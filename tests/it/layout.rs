@@ -12,7 +12,7 @@ use kyklos_release::image::{
     check, fetch, referrer, retag,
 };
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
+use kyklos_release::port::{Content, Manifest, Registry as _, RegistryError, Stored};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
@@ -82,7 +82,7 @@ fn the_order_of_the_writes_does_not_show() {
         other.tag("v1.0.0", &image.index.digest).await.unwrap();
         // A child that is put again is still reached through its index.
         let child = &image.package.manifests[0];
-        let _ = other.put_manifest(&child.media_type, &child.bytes, &[]).await.unwrap();
+        let _ = other.put(&child.manifest(), &[]).await.unwrap();
     });
     assert_eq!(files(layout.root()), files(other.root()));
     assert_eq!(layout.roots().unwrap(), [image.index.digest]);
@@ -211,7 +211,7 @@ fn a_manifest_needs_everything_it_names() {
     let layout = Layout::create(here.path().join("registry")).unwrap();
     let image = image("one");
     let index = image.package.manifests.last().unwrap();
-    let error = wait(layout.put_manifest(&index.media_type, &index.bytes, &[])).unwrap_err();
+    let error = wait(layout.put(&index.manifest(), &[])).unwrap_err();
     let first = image.platforms[0].1;
     assert!(matches!(error, RegistryError::NotStored { digest } if digest == first), "{error}");
     let error = wait(layout.tag("v1", &index.digest)).unwrap_err();
@@ -450,7 +450,7 @@ fn an_index_that_lies_about_a_platform_or_hides_damage_is_not_sound() {
         annotations: [].into(),
     };
     let bytes = serde_json::to_vec(&index).unwrap();
-    let digest = wait(layout.put_manifest(media_type::INDEX, &bytes, &[])).unwrap().digest;
+    let digest = wait(layout.put(&Manifest::of(media_type::INDEX, bytes.clone()), &[])).unwrap().digest;
     let codes = || {
         let facts = wait(look(&layout, &digest)).unwrap();
         let errors = facts.problems.into_iter().filter(|problem| problem.severity == Severity::Error);

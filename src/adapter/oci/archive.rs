@@ -19,7 +19,7 @@ use crate::adapter::fs as files;
 use crate::format::oci::{
     Descriptor, Document, LayoutFile, MANIFEST_LIMIT, OciError, annotation, media_type,
 };
-use crate::model::Digest;
+use crate::model::{Digest, DigestAlgorithm};
 use crate::port::{Checked, RegistryError};
 
 /// Deepest nesting of indexes that is followed.
@@ -93,8 +93,13 @@ fn read(path: &Path, into: &Memory) -> Result<(), RegistryError> {
     let listing = Listing::parse(&file("index.json", MANIFEST_LIMIT)?)
         .map_err(|error| invalid("index.json", &error))?;
     for (name, place) in &places {
-        let Some(hex) = name.strip_prefix("blobs/sha256/") else { continue };
-        let digest = format!("sha256:{hex}").parse::<Digest>().map_err(|_| RegistryError::Invalid {
+        let Some((algorithm, hex)) = name.strip_prefix("blobs/").and_then(|name| name.split_once('/')) else {
+            continue;
+        };
+        if !DigestAlgorithm::ALL.iter().any(|known| known.name() == algorithm) {
+            continue;
+        }
+        let digest = format!("{algorithm}:{hex}").parse::<Digest>().map_err(|_| RegistryError::Invalid {
             what: path.display().to_string(),
             reason: format!("`{}` is not the name of a blob", name.escape_debug()),
         })?;
@@ -110,6 +115,11 @@ fn read(path: &Path, into: &Memory) -> Result<(), RegistryError> {
         }
     }
     walk(listing.entries().cloned().collect(), &places, into)
+}
+
+/// Where content is in a layout.
+fn name_of(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
 /// Tells manifests from blobs: what the listing names, and what indexes name.
@@ -130,14 +140,14 @@ fn walk(
                 let error = OciError::TooMany { limit: MANIFESTS, found: seen.len() };
                 return Err(invalid("index.json", &error));
             }
-            let name = format!("blobs/sha256/{}", entry.digest.hex());
+            let name = name_of(&entry.digest);
             // A layout may name content it does not hold; who asks for it is told.
             let Some(place) = places.get(&name) else { continue };
             into.hold_manifest(entry.digest, &entry.media_type);
             if index {
                 let bytes = place.read(&name, MANIFEST_LIMIT)?;
-                if Digest::of(&bytes) != entry.digest {
-                    let (expected, found) = (entry.digest, Digest::of(&bytes));
+                let (expected, found) = (entry.digest, entry.digest.algorithm().digest(&bytes));
+                if found != expected {
                     return Err(RegistryError::DigestMismatch { what: name, expected, found });
                 }
                 let document = Document::parse(&bytes, Some(&entry.media_type))
@@ -165,7 +175,7 @@ fn pack(
     let mut file = files::temporary_in(directory).map_err(writing)?;
     let mut builder = tar::Builder::new(BufWriter::with_capacity(128 << 10, file.as_file_mut()));
     for (digest, held) in contents {
-        let name = format!("blobs/sha256/{}", digest.hex());
+        let name = name_of(&digest);
         let reader = Checked::new(held.open(0), digest, held.size());
         append(&mut builder, &name, held.size(), reader).map_err(|source| {
             match RegistryError::of_read(source, &name) {
@@ -203,13 +213,12 @@ fn append(
     content: impl io::Read,
 ) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
-    header.set_path(name)?;
     header.set_entry_type(tar::EntryType::Regular);
     header.set_size(size);
     header.set_mode(0o644);
     header.set_mtime(0);
     header.set_uid(0);
     header.set_gid(0);
-    header.set_cksum();
-    builder.append(&header, content)
+    // The name of a SHA-512 is longer than the field for it; it comes in an entry before then.
+    builder.append_data(&mut header, name, content)
 }

@@ -14,7 +14,7 @@ use super::tarball::{Links, places};
 use crate::adapter::fs::digest_reader;
 use crate::format::docker_archive::{self, MANIFEST_LIMIT, SavedImage};
 use crate::format::oci::{CONFIG_LIMIT, Descriptor, ImageConfig, ImageManifest, media_type};
-use crate::model::{Digest, is_image_tag};
+use crate::model::{Digest, DigestAlgorithm, is_image_tag};
 use crate::port::RegistryError;
 
 /// Reads an archive. Every layer is hashed; one that is not what the config says is refused.
@@ -94,15 +94,20 @@ impl Import<'_> {
         let digest = match self.hashed.get(&place.offset) {
             Some(digest) => *digest,
             None => {
-                let (digest, _) = digest_reader(&mut place.open(0))
-                    .map_err(|source| RegistryError::Read { what: name.to_owned(), source })?;
+                let digest = hash(name, &place, DigestAlgorithm::Sha256)?;
                 self.hashed.insert(place.offset, digest);
                 digest
             }
         };
         if kind == media_type::LAYER && digest != *diff_id {
-            let (what, expected) = (name.to_owned(), *diff_id);
-            return Err(RegistryError::DigestMismatch { what, expected, found: digest });
+            let found = match diff_id.algorithm() {
+                DigestAlgorithm::Sha256 => digest,
+                other @ DigestAlgorithm::Sha512 => hash(name, &place, other)?,
+            };
+            if found != *diff_id {
+                let (what, expected) = (name.to_owned(), *diff_id);
+                return Err(RegistryError::DigestMismatch { what, expected, found });
+            }
         }
         let size = place.size;
         self.registry.hold(digest, place);
@@ -124,6 +129,11 @@ impl Import<'_> {
     fn refuse(&self, reason: String) -> RegistryError {
         RegistryError::Invalid { what: self.what.to_owned(), reason }
     }
+}
+
+fn hash(name: &str, place: &Place, algorithm: DigestAlgorithm) -> Result<Digest, RegistryError> {
+    let read = digest_reader(&mut place.open(0), algorithm);
+    Ok(read.map_err(|source| RegistryError::Read { what: name.to_owned(), source })?.0)
 }
 
 fn read_up_to(place: &Place, buffer: &mut [u8]) -> Result<usize, RegistryError> {

@@ -21,14 +21,14 @@ use crate::adapter::fs::{self as files, TEMPORARY_PREFIX};
 use crate::format::oci::{
     Descriptor, Document, ImageIndex, LayoutFile, MANIFEST_LIMIT, OciError, media_type,
 };
-use crate::model::{Digest, Repository};
+use crate::model::{Digest, DigestAlgorithm, Repository};
 use crate::port::{
     BlobReader, Checked, Content, FilesError, Hold, Manifest, Put, Registry, RegistryError, Stored,
 };
 
 const LAYOUT_FILE: &str = "oci-layout";
 const INDEX_FILE: &str = "index.json";
-const BLOBS: &str = "blobs/sha256";
+const BLOBS: &str = "blobs";
 
 /// Read and write buffer of a blob.
 const BUFFER: usize = 64 << 10;
@@ -77,7 +77,7 @@ impl Layout {
         }
         let layout = Self::open(layout.root)?;
         let _lock = layout.lock()?;
-        layout.make_blobs()?;
+        layout.make_blobs(DigestAlgorithm::Sha256)?;
         if !files::exists(&layout.root.join(INDEX_FILE)) {
             layout.save(&Listing::empty())?;
         }
@@ -153,19 +153,23 @@ impl Layout {
         Ok(file)
     }
 
-    fn make_blobs(&self) -> Result<(), RegistryError> {
-        let blobs = self.root.join(BLOBS);
+    fn make_blobs(&self, algorithm: DigestAlgorithm) -> Result<(), RegistryError> {
+        let blobs = self.root.join(BLOBS).join(algorithm.name());
         if !files::exists(&blobs) {
             fs::create_dir_all(&blobs).map_err(|source| failed("create", &blobs, source))?;
         }
-        self.check_directories()
+        self.check_directories(algorithm)
     }
 
     /// A link in the place of a directory would lead reads and writes out of the layout.
-    fn check_directories(&self) -> Result<(), RegistryError> {
-        for name in ["blobs", BLOBS] {
-            let path = self.root.join(name);
-            let metadata = fs::symlink_metadata(&path).map_err(|source| failed("read", &path, source))?;
+    fn check_directories(&self, algorithm: DigestAlgorithm) -> Result<(), RegistryError> {
+        let blobs = self.root.join(BLOBS);
+        for path in [blobs.clone(), blobs.join(algorithm.name())] {
+            let metadata = match fs::symlink_metadata(&path) {
+                // Nothing of the algorithm is there.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                found => found.map_err(|source| failed("read", &path, source))?,
+            };
             if !metadata.is_dir() {
                 let reason = "it is not a directory inside the layout".to_owned();
                 return Err(RegistryError::Invalid { what: path.display().to_string(), reason });
@@ -175,7 +179,7 @@ impl Layout {
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.root.join(BLOBS).join(digest.hex())
+        self.root.join(BLOBS).join(digest.algorithm().name()).join(digest.hex())
     }
 
     fn read(&self, name: &Path, limit: u64) -> Result<Vec<u8>, RegistryError> {
@@ -194,7 +198,7 @@ impl Layout {
 
     /// Size of a stored blob; a link is refused.
     fn size(&self, digest: &Digest) -> Result<Option<u64>, RegistryError> {
-        self.check_directories()?;
+        self.check_directories(digest.algorithm())?;
         match files::open(&self.blob_path(digest)) {
             Ok(file) => {
                 let path = self.blob_path(digest);
@@ -320,13 +324,14 @@ impl Layout {
         Ok(found)
     }
 
-    /// Writes a blob. The reader is one of [`Content::open`]: it has counted and hashed by the time it ends.
+    /// Writes a blob. The reader is one of [`Content::open`], which has counted and hashed by the time it ends, or holds
+    /// what was checked.
     fn store(&self, digest: &Digest, mut content: BlobReader) -> Result<(), RegistryError> {
         let target = self.blob_path(digest);
         let writing = |source| failed("write", &target, source);
         let mut file = {
             let _lock = self.lock()?;
-            self.make_blobs()?;
+            self.make_blobs(digest.algorithm())?;
             let file = files::temporary_in(&self.root).map_err(writing)?;
             file.as_file().try_lock().map_err(|error| writing(error.into()))?;
             file
@@ -345,21 +350,17 @@ impl Layout {
     }
 
     /// Stores a manifest and points tags to it, in one change of `index.json`.
-    fn store_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Digest, RegistryError> {
+    fn store_manifest(&self, manifest: &Manifest, tags: &[String]) -> Result<Digest, RegistryError> {
         for tag in tags {
             check_tag(tag)?;
         }
-        let mut entry = Descriptor::of(media_type, bytes);
+        manifest.check()?;
+        let Manifest { media_type, bytes, .. } = manifest;
+        let mut entry = manifest.descriptor();
         let what = entry.digest.to_string();
         if !is_document(&entry) {
             // An index may name it; nothing lists it on its own.
-            let content = Checked::new(io::Cursor::new(bytes.to_vec()), entry.digest, entry.size);
-            self.store(&entry.digest, Box::new(content))?;
+            self.store(&entry.digest, Box::new(io::Cursor::new(bytes.clone())))?;
             return Ok(entry.digest);
         }
         let document = Document::parse(bytes, Some(media_type)).map_err(|error| invalid(&what, &error))?;
@@ -374,8 +375,7 @@ impl Layout {
                 Some(_) => {}
             }
         }
-        let content = Checked::new(io::Cursor::new(bytes.to_vec()), entry.digest, entry.size);
-        self.store(&entry.digest, Box::new(content))?;
+        self.store(&entry.digest, Box::new(io::Cursor::new(bytes.clone())))?;
         let _lock = self.lock()?;
         let mut listing = self.listing()?;
         let known = self.find(&listing, &entry.digest)?;
@@ -482,15 +482,9 @@ impl Registry for Layout {
         Ok(Stored::Uploaded)
     }
 
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
-        let (layout, media_type, bytes) = (self.clone(), media_type.to_owned(), bytes.to_vec());
-        let wanted = tags.to_vec();
-        let digest = blocking(move || layout.store_manifest(&media_type, &bytes, &wanted)).await?;
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
+        let (layout, manifest, wanted) = (self.clone(), manifest.clone(), tags.to_vec());
+        let digest = blocking(move || layout.store_manifest(&manifest, &wanted)).await?;
         Ok(Put { digest, tags: tags.to_vec(), unlisted: None })
     }
 

@@ -144,7 +144,7 @@ impl Memory {
         let mut entries = BTreeMap::new();
         for digest in state.manifests.keys() {
             let (manifest, document) = state.document(digest)?;
-            let mut entry = Descriptor::of(&manifest.media_type, &manifest.bytes);
+            let mut entry = manifest.descriptor();
             entry.artifact_type = match &document {
                 Document::Index(index) => index.artifact_type.clone(),
                 Document::Manifest(manifest) => manifest.artifact_type.clone(),
@@ -262,12 +262,12 @@ impl Registry for Memory {
 
     async fn stat(&self, digest: &Digest) -> Result<Option<Descriptor>, RegistryError> {
         let manifest = self.state.borrow().manifest(digest, MANIFEST_LIMIT)?;
-        Ok(manifest.map(|manifest| Descriptor::of(&manifest.media_type, &manifest.bytes)))
+        Ok(manifest.map(|manifest| manifest.descriptor()))
     }
 
     async fn stat_tag(&self, tag: &str) -> Result<Option<Descriptor>, RegistryError> {
         let manifest = self.tagged(tag, MANIFEST_LIMIT).await?;
-        Ok(manifest.map(|manifest| Descriptor::of(&manifest.media_type, &manifest.bytes)))
+        Ok(manifest.map(|manifest| manifest.descriptor()))
     }
 
     async fn tags(&self) -> Result<Vec<String>, RegistryError> {
@@ -314,16 +314,13 @@ impl Registry for Memory {
         Ok(Stored::Uploaded)
     }
 
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
         for tag in tags {
             check_tag(tag)?;
         }
-        let digest = Digest::of(bytes);
+        manifest.check()?;
+        let Manifest { media_type, digest, bytes } = manifest;
+        let digest = *digest;
         let mut state = self.state.borrow_mut();
         if media_type::is_index(media_type) || media_type::is_manifest(media_type) {
             let document = Document::parse(bytes, Some(media_type))
@@ -331,7 +328,7 @@ impl Registry for Memory {
             state.check_named(&document)?;
             state.manifests.insert(digest, media_type.to_owned());
         }
-        state.content.insert(digest, Held::Bytes(bytes.to_vec().into()));
+        state.content.insert(digest, Held::Bytes(bytes.clone().into()));
         for tag in tags {
             state.tags.insert(tag.clone(), digest);
         }
@@ -349,7 +346,7 @@ impl Registry for Memory {
         for digest in state.manifests.keys() {
             let (manifest, document) = state.document(digest)?;
             if document.subject().is_some_and(|of| of.digest == *subject) {
-                let mut entry = Descriptor::of(&manifest.media_type, &manifest.bytes);
+                let mut entry = manifest.descriptor();
                 entry.artifact_type = document.artifact_type().map(ToOwned::to_owned);
                 entry.annotations = document.annotations().clone();
                 found.push(entry);

@@ -13,9 +13,12 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
+use super::http::hashed_by;
 use crate::format::oci::{Descriptor, Document};
-use crate::model::{Digest, Repository};
-use crate::port::{Abilities, BlobReader, Content, Manifest, Put, Registry, RegistryError, Stored, Unlisted};
+use crate::model::{Digest, DigestAlgorithm, Repository};
+use crate::port::{
+    Abilities, BlobReader, Content, Manifest, Put, Registry, RegistryError, Stored, Unlisted, fallback_tag,
+};
 
 /// Collects the requests of several stores.
 #[derive(Clone, Default)]
@@ -206,7 +209,7 @@ impl Registry for Rehearsed {
         let found = async {
             match self.kept(digest) {
                 None => self.inner.stat(digest).await,
-                Some(kept) => Ok(Some(Descriptor::of(&kept.media_type, &kept.bytes))),
+                Some(kept) => Ok(Some(kept.descriptor())),
             }
         };
         self.look("HEAD", &format!("manifests/{digest}"), found).await
@@ -216,7 +219,7 @@ impl Registry for Rehearsed {
         let found = async {
             match self.kept_tag(tag) {
                 None => self.inner.stat_tag(tag).await,
-                Some(kept) => Ok(Some(Descriptor::of(&kept.media_type, &kept.bytes))),
+                Some(kept) => Ok(Some(kept.descriptor())),
             }
         };
         self.look("HEAD", &format!("manifests/{tag}"), found).await
@@ -267,7 +270,8 @@ impl Registry for Rehearsed {
         let mount = mount.filter(|_| self.inner.abilities().mounts != Some(false));
         // The one question answers whether it is there, links it, or opens an upload.
         let from = mount.unwrap_or(&repository);
-        self.write(at, "POST", &format!("blobs/uploads/?mount={digest}&from={}", from.path()));
+        let hashed = hashed_by(digest);
+        self.write(at, "POST", &format!("blobs/uploads/?mount={digest}&from={}{hashed}", from.path()));
         let (stored, last) = if mount.is_some() {
             (Stored::Mounted, at)
         } else if self.inner.has_blob(digest).await? {
@@ -281,18 +285,29 @@ impl Registry for Rehearsed {
         Ok(stored)
     }
 
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
-        let (digest, at) = (Digest::of(bytes), self.now());
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
+        let (digest, at) = (manifest.digest, self.now());
         // A host of which nothing is known is taken for one that takes one tag at a time.
         let taken = match (tags, self.inner.abilities().many_tags) {
             ([], _) => {
                 self.write(at, "PUT", &format!("manifests/{digest}"));
                 tags
+            }
+            (tags, many) if digest.algorithm() != DigestAlgorithm::Sha256 => {
+                let new = !self.written.borrow().manifests.contains_key(&digest);
+                let query =
+                    if many == Some(false) { String::new() } else { format!("?tag={}", tags.join("&tag=")) };
+                if new || many != Some(false) {
+                    self.write(at, "PUT", &format!("manifests/{digest}{query}"));
+                }
+                match (tags, many) {
+                    (tags, Some(true)) => tags,
+                    ([tag], _) => {
+                        self.write(at.later(1), "PUT", &format!("manifests/{tag}"));
+                        tags
+                    }
+                    (_, _) => &[],
+                }
             }
             ([tag], _) => {
                 self.write(at, "PUT", &format!("manifests/{tag}"));
@@ -307,7 +322,7 @@ impl Registry for Rehearsed {
                 if many { tags } else { &[] }
             }
         };
-        let document = Document::parse(bytes, Some(media_type)).ok();
+        let document = Document::parse(&manifest.bytes, Some(&manifest.media_type)).ok();
         let subject = document.as_ref().and_then(Document::subject).map(|subject| subject.digest);
         if let Some(subject) = subject
             && self.inner.abilities().referrers.is_none()
@@ -317,14 +332,13 @@ impl Registry for Rehearsed {
         }
         self.over(at).await;
         let mut written = self.written.borrow_mut();
-        let manifest = Manifest { media_type: media_type.to_owned(), digest, bytes: bytes.to_vec() };
-        written.manifests.insert(digest, manifest);
+        written.manifests.insert(digest, manifest.clone());
         for tag in taken {
             written.tags.insert(tag.clone(), digest);
         }
         let mut unlisted = None;
         if let (Some(document), Some(subject)) = (document, subject) {
-            let mut entry = Descriptor::of(media_type, bytes);
+            let mut entry = manifest.descriptor();
             entry.artifact_type = document.artifact_type().map(ToOwned::to_owned);
             entry.annotations = document.annotations().clone();
             written.referrers.entry(subject).or_default().push(entry.clone());
@@ -342,7 +356,7 @@ impl Registry for Rehearsed {
         for subject in subjects {
             let listed = self.inner.referrers(&subject, None).await?;
             let mut entries = unlisted.iter().filter(|one| one.subject == subject).map(|one| &one.entry);
-            let path = format!("manifests/sha256-{}", subject.hex());
+            let path = format!("manifests/{}", fallback_tag(&subject));
             self.write(at, "GET", &path);
             last = at;
             if !entries.all(|entry| listed.contains(entry)) {
@@ -376,7 +390,7 @@ impl Registry for Rehearsed {
                 if first {
                     self.read(at, "GET", &format!("referrers/{subject}"));
                 }
-                self.read(waited, "GET", &format!("manifests/sha256-{}", subject.hex()));
+                self.read(waited, "GET", &format!("manifests/{}", fallback_tag(subject)));
                 waited
             }
             Some(true) | None => {

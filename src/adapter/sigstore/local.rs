@@ -153,7 +153,8 @@ impl Trust for LocalTrust {
 
     async fn sign_digest(&self, digest: &Digest) -> Result<Vec<u8>, TrustError> {
         let signer = self.signer.as_ref().ok_or(TrustError::NoKey)?;
-        let signature = signer.key.sign_digest(&Sha256Hash::new(*digest.as_bytes())).map_err(unusable)?;
+        let sha256 = *digest.sha256().ok_or(TrustError::Algorithm { found: *digest })?;
+        let signature = signer.key.sign_digest(&Sha256Hash::new(sha256)).map_err(unusable)?;
         let body = json!({
             "apiVersion": "0.0.1",
             "kind": "hashedrekord",
@@ -189,6 +190,7 @@ impl Trust for LocalTrust {
         if statement.as_ref().is_some_and(|statement| !statement.speaks_of(artifact)) {
             return Err(TrustError::WrongArtifact { expected: *artifact });
         }
+        let sha256 = *artifact.sha256().ok_or(TrustError::Algorithm { found: *artifact })?;
         let verifier = Verifier::new(&self.root).map_err(unusable)?;
         // Roots without a certificate transparency log cannot vouch for one.
         let mut policy = VerificationPolicy::new(expected.subject.as_str(), expected.issuer.as_str());
@@ -196,7 +198,7 @@ impl Trust for LocalTrust {
             policy = policy.skip_sct();
         }
         let result = verifier
-            .verify(Sha256Hash::new(*artifact.as_bytes()), &parsed, &policy)
+            .verify(Sha256Hash::new(sha256), &parsed, &policy)
             .map_err(|error| refused(error, artifact, expected))?;
         let identity = SignerIdentity {
             subject: result.identity().map(|identity| identity.as_str().to_owned()).unwrap_or_default(),

@@ -46,12 +46,17 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    /// Describes bytes that are in memory.
+    /// Describes bytes that are in memory by their SHA-256.
     pub fn of(media_type: &str, bytes: &[u8]) -> Self {
+        Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
+    }
+
+    /// Type, digest and size alone.
+    pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
         Self {
             media_type: media_type.to_owned(),
-            digest: Digest::of(bytes),
-            size: bytes.len() as u64,
+            digest,
+            size,
             artifact_type: None,
             platform: None,
             annotations: BTreeMap::new(),

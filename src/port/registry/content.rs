@@ -28,7 +28,7 @@ pub struct Content<'a> {
 enum Source<'a> {
     Bytes(Bytes),
     Opener(Opener<'a>),
-    Registry(&'a dyn Registry, Descriptor),
+    Registry(&'a dyn Registry, Box<Descriptor>),
 }
 
 impl<'a> Content<'a> {
@@ -46,7 +46,7 @@ impl<'a> Content<'a> {
     /// A blob of another store.
     pub fn stored(registry: &'a dyn Registry, descriptor: &Descriptor) -> Self {
         let (digest, size) = (descriptor.digest, descriptor.size);
-        Self { digest, size, source: Source::Registry(registry, descriptor.clone()) }
+        Self { digest, size, source: Source::Registry(registry, Box::new(descriptor.clone())) }
     }
 
     /// The digest it is stored under.
@@ -98,7 +98,8 @@ pub struct Checked<R> {
 impl<R: Read> Checked<R> {
     /// Wraps a stream that should have this digest and size.
     pub fn new(inner: R, expected: Digest, size: u64) -> Self {
-        Self { inner, expected, size, seen: 0, hasher: Some(Hasher::default()) }
+        let hasher = Some(Hasher::new(expected.algorithm()));
+        Self { inner, expected, size, seen: 0, hasher }
     }
 
     /// Wraps the last `size` bytes of a blob, whose digest cannot be checked alone.

@@ -9,7 +9,7 @@ pub use error::{Exchange, Fault, RegistryError};
 use async_trait::async_trait;
 
 use crate::format::oci::{Descriptor, MANIFEST_LIMIT};
-use crate::model::{Digest, Repository};
+use crate::model::{Digest, DigestAlgorithm, Repository};
 
 /// A manifest or index exactly as stored. Never serialised again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,29 @@ pub struct Manifest {
     pub digest: Digest,
     /// The stored bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Manifest {
+    /// Bytes that are in memory, under their SHA-256.
+    pub fn of(media_type: &str, bytes: Vec<u8>) -> Self {
+        Self { media_type: media_type.to_owned(), digest: Digest::of(&bytes), bytes }
+    }
+
+    /// Refuses bytes that are not those of the digest.
+    pub fn check(&self) -> Result<(), RegistryError> {
+        let found = self.digest.algorithm().digest(&self.bytes);
+        if found == self.digest {
+            return Ok(());
+        }
+        let expected = self.digest;
+        Err(RegistryError::DigestMismatch { what: format!("the manifest {expected}"), expected, found })
+    }
+
+    /// Describes it: type, digest and size.
+    pub fn descriptor(&self) -> Descriptor {
+        let size = self.bytes.len() as u64;
+        Descriptor::new(&self.media_type, self.digest, size)
+    }
 }
 
 /// How a blob came to be stored.
@@ -52,6 +75,14 @@ pub struct Unlisted {
     pub subject: Digest,
     /// Describes it, with `artifactType` and every annotation of the manifest.
     pub entry: Descriptor,
+}
+
+/// The tag under which a host without a referrers API lists what is attached to a manifest: algorithm and hexadecimal
+/// digits, of which at most 64 are taken (distribution-spec, "Referrers Tag Schema").
+pub fn fallback_tag(subject: &Digest) -> String {
+    let mut hex = subject.hex();
+    hex.truncate(64);
+    format!("{}-{hex}", subject.algorithm())
 }
 
 /// What a store is known to be able to do; `None` until an answer has shown it.
@@ -106,6 +137,22 @@ pub trait Registry {
         Ok(self.stat_tag(tag).await?.map(|found| found.digest))
     }
 
+    /// The same, computed by an algorithm: a host may call a manifest by another than the one it is asked for by, and
+    /// only the bytes tell whether it is the same.
+    async fn resolve_as(
+        &self,
+        tag: &str,
+        algorithm: DigestAlgorithm,
+    ) -> Result<Option<Digest>, RegistryError> {
+        match self.resolve(tag).await? {
+            Some(found) if found.algorithm() != algorithm => {
+                let manifest = self.tagged(tag, MANIFEST_LIMIT).await?;
+                Ok(manifest.map(|manifest| algorithm.digest(&manifest.bytes)))
+            }
+            found => Ok(found),
+        }
+    }
+
     /// Every tag, sorted; all pages of them.
     async fn tags(&self) -> Result<Vec<String>, RegistryError>;
 
@@ -134,18 +181,15 @@ pub trait Registry {
         mount: Option<&Repository>,
     ) -> Result<Stored, RegistryError>;
 
-    /// Stores a manifest. Everything it names must be there already; a `subject` need not.
+    /// Stores a manifest under its digest, which is checked. Everything it names must be there already; a `subject`
+    /// need not.
     ///
     /// One request: without tags under its digest, with one tag under the tag, with several under its digest with all
     /// tags, or, where it is not known whether the store takes several, under the first with the others beside it. A store
     /// that does not know several tags leaves those; [`Put::tags`] tells which point to the manifest now. A tag is
-    /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above.
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError>;
+    /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}` and moves when it exists: who may move is decided above. Under a digest that
+    /// is no SHA-256 the tags go with the digest, since hosts call what comes under a tag alone by its SHA-256.
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError>;
 
     /// Keeps others from pointing tags until what is returned is dropped, so that a tag can be looked at and set in one
     /// step. `None` where a store has no such thing. A holder may call everything else.
@@ -157,14 +201,14 @@ pub trait Registry {
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
         let manifest = self.manifest(digest, MANIFEST_LIMIT).await?;
         let manifest = manifest.ok_or(RegistryError::NotStored { digest: *digest })?;
-        let put = self.put_manifest(&manifest.media_type, &manifest.bytes, &[tag.to_owned()]).await?;
+        let put = self.put(&manifest, &[tag.to_owned()]).await?;
         match put.unlisted {
             Some(unlisted) => self.list_referrers(&[unlisted]).await,
             None => Ok(()),
         }
     }
 
-    /// Lists referrers where the store does not do it itself: in the index under the fallback tag `sha256-<hex>` of
+    /// Lists referrers where the store does not do it itself: in the index under the fallback tag of
     /// each subject, which is read, merged, written and read back until every entry is in it. Several entries of one
     /// subject cost no more than one. Where nothing is ever unlisted there is nothing to do.
     async fn list_referrers(&self, _unlisted: &[Unlisted]) -> Result<(), RegistryError> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use kyklos_release::adapter::oci::Layout;
 use kyklos_release::format::oci::media_type;
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry as _};
+use kyklos_release::port::{Content, Manifest, Registry as _};
 use serde_json::Value;
 
 use crate::support::command::{Run, kyklos};
@@ -162,7 +162,10 @@ async fn what_a_later_layer_hides_or_replaces_is_not_there() {
         descriptors[1],
         descriptors[2]
     );
-    let _ = layout.put_manifest(media_type::MANIFEST, manifest.as_bytes(), &["v1".to_owned()]).await.unwrap();
+    let _ = layout
+        .put(&Manifest::of(media_type::MANIFEST, manifest.as_bytes().to_vec()), &["v1".to_owned()])
+        .await
+        .unwrap();
     let bom = bom(run(place.path(), "sbom generate oci:layout:v1"));
     assert_eq!(purls(&bom), ["pkg:golang/github.com/acme/lib@v2.0.0", "pkg:golang/stdlib@1.26.8"]);
 }

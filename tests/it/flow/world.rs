@@ -211,13 +211,8 @@ impl Registry for Counted<'_, dyn Registry> {
     ) -> Result<Stored, RegistryError> {
         counted!(self, "put_blob", self.inner.put_blob(content, mount).await)
     }
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
-        counted!(self, "put_manifest", self.inner.put_manifest(media_type, bytes, tags).await)
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
+        counted!(self, "put_manifest", self.inner.put(manifest, tags).await)
     }
     async fn hold_tags(&self) -> Result<Option<Hold>, RegistryError> {
         counted!(self, "hold_tags", self.inner.hold_tags().await)

@@ -2,7 +2,7 @@
 
 use kyklos_release::format::oci::{annotation, media_type};
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry};
+use kyklos_release::port::{Content, Manifest, Registry};
 use serde_json::{Value, json};
 
 /// A file of a layer: path, mode, content.
@@ -83,7 +83,7 @@ pub(crate) async fn put_blob(registry: &dyn Registry, bytes: &[u8]) {
 pub(crate) async fn put_document(registry: &dyn Registry, document: &Value) -> Value {
     let kind = document["mediaType"].as_str().unwrap().to_owned();
     let bytes = serde_json::to_vec(document).unwrap();
-    let put = registry.put_manifest(&kind, &bytes, &[]).await.unwrap();
+    let put = registry.put(&Manifest::of(&kind, bytes.clone()), &[]).await.unwrap();
     registry.list_referrers(&put.unlisted.into_iter().collect::<Vec<_>>()).await.unwrap();
     descriptor(&kind, &bytes)
 }

@@ -3,7 +3,7 @@
 use kyklos_release::adapter::oci::Layout;
 use kyklos_release::format::oci::media_type;
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry as _};
+use kyklos_release::port::{Content, Manifest, Registry as _};
 
 /// What was stored.
 pub(crate) struct StoredImage {
@@ -31,8 +31,11 @@ pub(crate) async fn put_image(layout: &Layout, content: &[u8]) -> StoredImage {
             descriptor(media_type::CONFIG, config.as_bytes(), ""),
             descriptor(media_type::LAYER, &layer, ""),
         );
-        let digest =
-            layout.put_manifest(media_type::MANIFEST, manifest.as_bytes(), &[]).await.unwrap().digest;
+        let digest = layout
+            .put(&Manifest::of(media_type::MANIFEST, manifest.as_bytes().to_vec()), &[])
+            .await
+            .unwrap()
+            .digest;
         let platform = format!(r#","platform":{{"architecture":"{architecture}","os":"linux"}}"#);
         descriptors.push(descriptor(media_type::MANIFEST, manifest.as_bytes(), &platform));
         platforms.push((if architecture == "amd64" { "linux/amd64" } else { "linux/arm64" }, digest));
@@ -42,7 +45,7 @@ pub(crate) async fn put_image(layout: &Layout, content: &[u8]) -> StoredImage {
         media_type::INDEX,
         descriptors.join(",")
     );
-    let _ = layout.put_manifest(media_type::INDEX, index.as_bytes(), &[]).await.unwrap();
+    let _ = layout.put(&Manifest::of(media_type::INDEX, index.as_bytes().to_vec()), &[]).await.unwrap();
     StoredImage { index: index.into_bytes(), platforms }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) many_tags: bool,
     /// Shows with its answers that it is made of `olareg`.
     pub(crate) olareg: bool,
+    /// Calls everything by its SHA-256 and takes manifests under no other, as docker-registry does.
+    pub(crate) sha256_only: bool,
     /// Deletes.
     pub(crate) deletes: bool,
     /// Answers `Docker-Content-Digest`.
@@ -54,6 +56,7 @@ impl Default for Options {
             checks_named: true,
             many_tags: false,
             olareg: false,
+            sha256_only: false,
             deletes: true,
             digest_header: true,
             distribution: false,
@@ -350,7 +353,7 @@ fn shortened(path: &str) -> String {
     let whole = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
     let mut out = String::new();
     let mut rest = whole.as_str();
-    while let Some(at) = rest.find("sha256:") {
+    while let Some(at) = rest.find("sha256:").into_iter().chain(rest.find("sha512:")).min() {
         let end = at + "sha256:".len();
         out.push_str(&rest[..end]);
         let hex = rest[end..].chars().take_while(char::is_ascii_hexdigit).count();
@@ -767,7 +770,8 @@ impl Shared {
             return if repository.blobs.remove(digest).is_some() { Answer::new(202) } else { unknown() };
         }
         let Some(bytes) = repository.blobs.get(digest) else { return unknown() };
-        let answer = Answer::new(200).header("Docker-Content-Digest", digest);
+        let called = if self.options.sha256_only { Digest::of(bytes).to_string() } else { digest.to_owned() };
+        let answer = Answer::new(200).header("Docker-Content-Digest", called);
         let range = request.headers.get("range").and_then(|range| range.strip_prefix("bytes="));
         let start: Option<usize> = range.and_then(|range| range.split('-').next()?.parse().ok());
         match start {
@@ -819,9 +823,12 @@ impl Shared {
 
     fn put_manifest(&self, state: &mut State, name: &str, reference: &str, request: &Request) -> Answer {
         let repository = state.repositories.entry(name.to_owned()).or_default();
-        let digest = Digest::of(&request.body).to_string();
+        let mut digest = Digest::of(&request.body).to_string();
         if reference.contains(':') && reference != digest {
-            return Answer::error(400, "DIGEST_INVALID", &Value::Null);
+            if self.options.sha256_only || !names(reference, &request.body) {
+                return Answer::error(400, "DIGEST_INVALID", &Value::Null);
+            }
+            digest = reference.to_owned();
         }
         if self.options.many_tags && !reference.contains(':') && request.query.contains_key("tag") {
             return Answer::error(400, "UNSUPPORTED", &Value::Null);
@@ -939,13 +946,18 @@ impl Request {
 }
 
 fn finish(repository: &mut Stored, name: &str, digest: &str, bytes: Vec<u8>) -> Answer {
-    if Digest::of(&bytes).to_string() != digest {
+    if !names(digest, &bytes) {
         return Answer::error(400, "DIGEST_INVALID", &Value::Null);
     }
     repository.blobs.insert(digest.to_owned(), Arc::new(bytes));
     Answer::new(201)
         .header("Location", format!("/v2/{name}/blobs/{digest}"))
         .header("Docker-Content-Digest", digest)
+}
+
+/// Whether a digest is that of some bytes.
+fn names(digest: &str, bytes: &[u8]) -> bool {
+    digest.parse::<Digest>().is_ok_and(|digest| digest.algorithm().digest(bytes) == digest)
 }
 
 fn logged(request: &Request, status: u16) -> Logged {

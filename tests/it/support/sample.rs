@@ -1,7 +1,7 @@
 //! Images in memory, made by hand: two platforms that share a layer, attestations, things attached, nested indexes.
 
 use kyklos_release::format::oci::media_type;
-use kyklos_release::model::Digest;
+use kyklos_release::model::{Digest, DigestAlgorithm};
 use kyklos_release::port::{Content, Manifest, Registry};
 
 /// An image and everything that belongs to it, in the order in which it can be stored.
@@ -17,17 +17,24 @@ pub(crate) struct Sample {
     /// Digests of what is attached.
     pub(crate) attached: Vec<Digest>,
     entries: Vec<String>,
+    /// How everything in it is named.
+    pub(crate) algorithm: DigestAlgorithm,
 }
 
 impl Sample {
     /// Two platforms, one shared layer, two configs: three blobs.
     pub(crate) fn new(text: &str) -> Self {
-        Self::parts(text).closed("")
+        Self::parts(text, DigestAlgorithm::Sha256).closed("")
+    }
+
+    /// The same, named by another algorithm all through.
+    pub(crate) fn by(text: &str, algorithm: DigestAlgorithm) -> Self {
+        Self::parts(text, algorithm).closed("")
     }
 
     /// The same with an attestation of each platform in the index, as BuildKit writes them.
     pub(crate) fn attested(text: &str) -> Self {
-        let mut sample = Self::parts(text);
+        let mut sample = Self::parts(text, DigestAlgorithm::Sha256);
         for platform in sample.platforms.clone() {
             let layer = format!(r#"{{"statement":"{platform}"}}"#);
             let manifest = sample.manifest(
@@ -39,24 +46,26 @@ impl Sample {
             let more = format!(
                 r#","platform":{{"architecture":"unknown","os":"unknown"}},"annotations":{{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"{platform}"}}"#
             );
-            sample.entries.push(descriptor(media_type::MANIFEST, &manifest.bytes, &more));
+            let entry = sample.descriptor(media_type::MANIFEST, &manifest.bytes, &more);
+            sample.entries.push(entry);
         }
         sample.closed("")
     }
 
-    fn parts(text: &str) -> Self {
-        let mut sample = Self::default();
+    fn parts(text: &str, algorithm: DigestAlgorithm) -> Self {
+        let mut sample = Self { algorithm, ..Self::default() };
         let layer = format!("layer of {text}");
         for architecture in ["amd64", "arm64"] {
             let config = format!(
                 r#"{{"architecture":"{architecture}","os":"linux","config":{{"User":"65532","Entrypoint":["/{text}"]}},"rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,
-                Digest::of(layer.as_bytes())
+                algorithm.digest(layer.as_bytes())
             );
             let manifest =
                 sample.manifest(media_type::CONFIG, &config, &[(media_type::LAYER, layer.as_bytes())], "");
             sample.platforms.push(manifest.digest);
             let more = format!(r#","platform":{{"architecture":"{architecture}","os":"linux"}}"#);
-            sample.entries.push(descriptor(media_type::MANIFEST, &manifest.bytes, &more));
+            let entry = sample.descriptor(media_type::MANIFEST, &manifest.bytes, &more);
+            sample.entries.push(entry);
         }
         sample
     }
@@ -83,7 +92,7 @@ impl Sample {
     /// Attaches something to a manifest.
     pub(crate) fn attach(&mut self, subject: &Digest, kind: &str) -> Digest {
         let subject = self.manifests.iter().find(|one| one.digest == *subject).expect("a subject");
-        let of = descriptor(&subject.media_type, &subject.bytes, "");
+        let of = self.descriptor(&subject.media_type, &subject.bytes, "");
         let layer = format!("{kind} of {}", subject.digest);
         let more = format!(r#","artifactType":"{kind}","subject":{of},"annotations":{{"kind":"{kind}"}}"#);
         let manifest = self.manifest(media_type::EMPTY, "{}", &[(kind, layer.as_bytes())], &more);
@@ -103,12 +112,12 @@ impl Sample {
         let mut named = Vec::new();
         for (kind, layer) in layers {
             self.blob(layer);
-            named.push(descriptor(kind, layer, ""));
+            named.push(self.descriptor(kind, layer, ""));
         }
         let text = format!(
             r#"{{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]{more}}}"#,
             media_type::MANIFEST,
-            descriptor(config_type, config.as_bytes(), ""),
+            self.descriptor(config_type, config.as_bytes(), ""),
             named.join(",")
         );
         self.add(media_type::MANIFEST, text)
@@ -125,9 +134,13 @@ impl Sample {
 
     fn add(&mut self, kind: &str, text: String) -> Manifest {
         let bytes = text.into_bytes();
-        let manifest = Manifest { media_type: kind.to_owned(), digest: Digest::of(&bytes), bytes };
+        let manifest = Manifest { media_type: kind.to_owned(), digest: self.algorithm.digest(&bytes), bytes };
         self.manifests.push(manifest.clone());
         manifest
+    }
+
+    fn descriptor(&self, kind: &str, bytes: &[u8], more: &str) -> String {
+        described(self.algorithm.digest(bytes), kind, bytes, more)
     }
 
     fn blob(&mut self, bytes: &[u8]) {
@@ -149,7 +162,7 @@ impl Sample {
     /// Stores everything, the index under tags.
     pub(crate) async fn put(&self, registry: &dyn Registry, tags: &str) {
         for blob in &self.blobs {
-            let content = Content::bytes(Digest::of(blob), blob.clone());
+            let content = Content::bytes(self.algorithm.digest(blob), blob.clone());
             registry.put_blob(&content, None).await.expect("a blob");
         }
         let tags: Vec<String> = tags.split_whitespace().map(ToOwned::to_owned).collect();
@@ -161,7 +174,7 @@ impl Sample {
                 left = tags.chunks(1).collect();
             }
             for tags in left {
-                let put = registry.put_manifest(&manifest.media_type, &manifest.bytes, tags).await;
+                let put = registry.put(manifest, tags).await;
                 unlisted.extend(put.expect("a manifest").unlisted);
             }
         }
@@ -171,6 +184,10 @@ impl Sample {
 
 /// A descriptor as JSON, with fields behind it.
 pub(crate) fn descriptor(kind: &str, bytes: &[u8], more: &str) -> String {
-    let (digest, size) = (Digest::of(bytes), bytes.len());
+    described(Digest::of(bytes), kind, bytes, more)
+}
+
+fn described(digest: Digest, kind: &str, bytes: &[u8], more: &str) -> String {
+    let size = bytes.len();
     format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":{size}{more}}}"#)
 }

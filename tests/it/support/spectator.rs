@@ -73,7 +73,7 @@ impl<'a> Spectator<'a> {
         if let Some((after, tag, manifest)) = other
             && after == number
         {
-            let put = self.inner.put_manifest(&manifest.media_type, &manifest.bytes, &[tag]).await;
+            let put = self.inner.put(&manifest, &[tag]).await;
             let _ = put.expect("somebody else sets a tag");
         }
         whole(self.inner).await;
@@ -166,14 +166,9 @@ impl Registry for Spectator<'_> {
         self.end(number, self.inner.put_blob(content, mount).await?).await
     }
 
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
-        let number = self.begin(format!("put manifest {} {}", Digest::of(bytes), tags.join(" ")))?;
-        self.end(number, self.inner.put_manifest(media_type, bytes, tags).await?).await
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
+        let number = self.begin(format!("put manifest {} {}", manifest.digest, tags.join(" ")))?;
+        self.end(number, self.inner.put(manifest, tags).await?).await
     }
 
     async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError> {

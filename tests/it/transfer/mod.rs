@@ -1,5 +1,6 @@
 //! Images from one store to others: on disk, over the network, and as the command line.
 
+mod algorithms;
 mod faults;
 mod odd;
 mod plan;
@@ -10,7 +11,6 @@ use std::future::Future;
 
 use kyklos_release::format::oci::MANIFEST_LIMIT;
 use kyklos_release::image::{Arrived, Attachments, GraphLimits, Meant, Mode, Place, Transfer, Wanted};
-use kyklos_release::model::Digest;
 use kyklos_release::port::{Progress, Registry};
 
 use crate::support::sample::Sample;
@@ -60,7 +60,11 @@ fn with_attached(job: Transfer<'_>) -> Transfer<'_> {
 /// Panics unless everything of a sample is in a registry, byte for byte.
 async fn has_all(registry: &dyn Registry, sample: &Sample) {
     for blob in &sample.blobs {
-        assert!(registry.has_blob(&Digest::of(blob)).await.unwrap(), "{}", String::from_utf8_lossy(blob));
+        assert!(
+            registry.has_blob(&sample.algorithm.digest(blob)).await.unwrap(),
+            "{}",
+            String::from_utf8_lossy(blob)
+        );
     }
     for manifest in &sample.manifests {
         let found = registry.manifest(&manifest.digest, MANIFEST_LIMIT).await.unwrap();

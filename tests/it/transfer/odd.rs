@@ -78,29 +78,6 @@ fn a_list_of_referrers_that_names_its_subject_ends() {
 }
 
 #[test]
-fn other_algorithms_are_refused_before_anything_is_stored() {
-    let sha512 = format!("sha512:{:0128}", 7);
-    let host = TestRegistry::start(Options::default());
-    host.change("a", |stored| {
-        let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","layers":[{{"mediaType":"{}","digest":"{sha512}","size":3}}]}}"#,
-            media_type::MANIFEST,
-            media_type::LAYER
-        );
-        let digest = Digest::of(manifest.as_bytes()).to_string();
-        stored.manifests.insert(digest.clone(), (media_type::MANIFEST.to_owned(), manifest.into_bytes()));
-        stored.tags.insert("x".to_owned(), digest);
-    });
-    let (source, to, wanted) = (host.open("a"), Memory::new(), tags("v1.0.0"));
-    let error = wait(transfer(&job(&source, "x", &to, &wanted))).unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("image-document", Kind::Refused));
-    let reason = std::error::Error::source(&error).unwrap().to_string();
-    assert!(reason.contains("sha512:0000") && reason.contains("sha256:<64 hex digits>"), "{reason}");
-    assert_eq!(host.log().len(), 1);
-    assert!(wait(to.tags()).unwrap().is_empty());
-}
-
-#[test]
 fn a_blob_that_a_host_claimed_to_have_is_sent_when_it_turns_out_not_to() {
     let sample = Sample::new("app");
     for (from, manifests) in [(sample.digest(), 3), (sample.platforms[0], 1)] {

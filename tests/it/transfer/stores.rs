@@ -8,7 +8,7 @@ use kyklos_release::image::{
     transfer,
 };
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry, RegistryError};
+use kyklos_release::port::{Content, Manifest, Registry, RegistryError};
 
 use super::{has_all, job, states, tags, wait};
 
@@ -389,8 +389,10 @@ fn docker_types_are_never_converted() {
         );
         let source = Memory::new();
         source.put_blob(&Content::bytes(Digest::of(config), &config[..]), None).await.unwrap();
-        let put =
-            source.put_manifest(media_type::DOCKER_MANIFEST, text.as_bytes(), &tags("v1")).await.unwrap();
+        let put = source
+            .put(&Manifest::of(media_type::DOCKER_MANIFEST, text.as_bytes().to_vec()), &tags("v1"))
+            .await
+            .unwrap();
         let (to, wanted) = (Memory::new(), tags("v1"));
         let done = transfer(&job(&source, "v1", &to, &wanted)).await.unwrap();
         assert_eq!((done.digest, done.media_type.as_str()), (put.digest, media_type::DOCKER_MANIFEST));
@@ -403,7 +405,9 @@ fn hostile_indexes_are_bounded() {
         // A hundred thousand entries.
         let entry = descriptor(media_type::MANIFEST, b"x", "");
         let many = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, vec![entry; 100_000].join(","));
-        assert!(Memory::new().put_manifest(media_type::INDEX, many.as_bytes(), &[]).await.is_err());
+        assert!(
+            Memory::new().put(&Manifest::of(media_type::INDEX, many.as_bytes().to_vec()), &[]).await.is_err()
+        );
 
         // Deeper than is followed.
         let mut sample = Sample::new("deep");

@@ -2,7 +2,7 @@
 
 use kyklos_release::format::oci::{Descriptor, ImageManifest, MANIFEST_LIMIT, media_type};
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry as _, RegistryError, Stored};
+use kyklos_release::port::{Content, Manifest, Registry as _, RegistryError, Stored};
 
 use super::{described, noise, read, wait};
 use crate::support::registry::{Options, TestRegistry, wire};
@@ -89,7 +89,9 @@ fn manifests_under_digest_tag_and_several_tags() {
             let put = |tags: &str| {
                 let tags: Vec<String> = tags.split_whitespace().map(str::to_owned).collect();
                 let (registry, bytes) = (&registry, &bytes);
-                async move { registry.put_manifest(media_type::MANIFEST, bytes, &tags).await.unwrap() }
+                async move {
+                    registry.put(&Manifest::of(media_type::MANIFEST, bytes.to_vec()), &tags).await.unwrap()
+                }
             };
             assert_eq!(put("").await.digest, digest);
             assert_eq!(put("v1").await.tags, ["v1"]);
@@ -123,7 +125,7 @@ fn a_manifest_whose_blobs_are_missing_names_all_of_them() {
     let host = TestRegistry::start(Options::default());
     let registry = host.open("a");
     let bytes = manifest(b"layer", None);
-    let error = wait(registry.put_manifest(media_type::MANIFEST, &bytes, &[])).unwrap_err();
+    let error = wait(registry.put(&Manifest::of(media_type::MANIFEST, bytes.clone()), &[])).unwrap_err();
     let RegistryError::NamedNotStored { digest, missing } = error else { panic!("{error}") };
     let mut expected = vec![Digest::of(EMPTY), Digest::of(b"layer")];
     let mut found = missing;
@@ -147,7 +149,8 @@ fn referrers_by_the_host_or_by_the_fallback_tag() {
                     registry.put_blob(&content, None).await.unwrap();
                 }
                 let bytes = manifest(layer, Some(subject.clone()));
-                let put = registry.put_manifest(media_type::MANIFEST, &bytes, &[]).await.unwrap();
+                let put =
+                    registry.put(&Manifest::of(media_type::MANIFEST, bytes.clone()), &[]).await.unwrap();
                 assert_eq!(put.unlisted.is_some(), !referrers);
                 digests.push(put.digest);
                 unlisted.extend(put.unlisted);

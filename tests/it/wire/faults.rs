@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use kyklos_release::format::oci::{Descriptor, ImageManifest, MANIFEST_LIMIT, media_type};
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Fault as Meaning, Registry as _, RegistryError, Unlisted};
+use kyklos_release::port::{Content, Fault as Meaning, Manifest, Registry as _, RegistryError, Unlisted};
 
 use super::{described, noise, read, wait};
 use crate::support::registry::{Fault, Options, TestRegistry, wire_with};
@@ -41,9 +41,9 @@ async fn journey(host: &TestRegistry) -> Result<(), RegistryError> {
         registry.put_blob(&Content::bytes(Digest::of(&bytes), bytes), None).await?;
     }
     let image = manifest(None);
-    let _ = registry.put_manifest(media_type::MANIFEST, &image, &["v1".to_owned()]).await?;
+    let _ = registry.put(&Manifest::of(media_type::MANIFEST, image.clone()), &["v1".to_owned()]).await?;
     let attached = manifest(Some(Descriptor::of(media_type::MANIFEST, &image)));
-    let put = registry.put_manifest(media_type::MANIFEST, &attached, &[]).await?;
+    let put = registry.put(&Manifest::of(media_type::MANIFEST, attached.clone()), &[]).await?;
     registry.list_referrers(&put.unlisted.into_iter().collect::<Vec<Unlisted>>()).await?;
     assert_eq!(registry.resolve("v1").await?, Some(Digest::of(&image)));
     assert_eq!(
@@ -122,7 +122,8 @@ fn a_fault_that_stays_ends_in_its_class() {
     ] {
         let host = TestRegistry::start(Options::default());
         host.fail("PUT", "manifests", 100, fault.clone());
-        let error = wait(host.open("a").put_manifest("x/y", b"{}", &["v1".to_owned()])).unwrap_err();
+        let error =
+            wait(host.open("a").put(&Manifest::of("x/y", b"{}".to_vec()), &["v1".to_owned()])).unwrap_err();
         let RegistryError::Answered { fault: found, exchange } = &error else { panic!("{error}") };
         assert_eq!(*found, expected, "{fault:?}");
         assert_eq!(exchange.request, "PUT manifests/v1");
@@ -253,10 +254,21 @@ fn what_was_just_written_may_take_a_moment_to_be_seen() {
     host.fail("PUT", "manifests", 1, Fault::Answer(403, "", ""));
     wait(async {
         // A 403 before anything was written is final.
-        assert!(registry.put_manifest(media_type::MANIFEST, manifest, &["v1".to_owned()]).await.is_err());
-        let _ = registry.put_manifest(media_type::MANIFEST, manifest, &["v1".to_owned()]).await.unwrap();
+        assert!(
+            registry
+                .put(&Manifest::of(media_type::MANIFEST, manifest.to_vec()), &["v1".to_owned()])
+                .await
+                .is_err()
+        );
+        let _ = registry
+            .put(&Manifest::of(media_type::MANIFEST, manifest.to_vec()), &["v1".to_owned()])
+            .await
+            .unwrap();
         host.fail("PUT", "manifests", 2, Fault::Answer(403, "", ""));
-        let _ = registry.put_manifest(media_type::MANIFEST, manifest, &["v2".to_owned()]).await.unwrap();
+        let _ = registry
+            .put(&Manifest::of(media_type::MANIFEST, manifest.to_vec()), &["v2".to_owned()])
+            .await
+            .unwrap();
     });
     assert_eq!(host.stored("a").tags.len(), 2);
 }

@@ -2,7 +2,7 @@
 
 use kyklos_release::format::oci::{MANIFEST_LIMIT, media_type};
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Fault as Meaning, Registry as _, RegistryError, Unlisted};
+use kyklos_release::port::{Content, Fault as Meaning, Manifest, Registry as _, RegistryError, Unlisted};
 
 use super::{described, noise, read, wait};
 use crate::support::registry::{Auth, Fault, Options, TestRegistry};
@@ -41,16 +41,17 @@ fn a_lying_digest_is_never_believed() {
         host.fail("HEAD", "manifests", 1, lie());
         mismatch(registry.stat(&Digest::of(IMAGE)).await);
         host.fail("PUT", "manifests", 1, lie());
-        mismatch(registry.put_manifest(media_type::MANIFEST, IMAGE, &[]).await);
+        mismatch(registry.put(&Manifest::of(media_type::MANIFEST, IMAGE.to_vec()), &[]).await);
         host.fail("PUT", "uploads", 1, lie());
         mismatch(registry.put_blob(&Content::bytes(Digest::of(b"x"), b"x".to_vec()), None).await);
-        // Another algorithm says nothing about these bytes.
-        host.fail(
-            "GET",
-            "manifests",
-            1,
-            Fault::Header("Docker-Content-Digest", format!("sha512:{:0128}", 0)),
-        );
+        let other = |digest: String| Fault::Header("Docker-Content-Digest", digest);
+        host.fail("GET", "manifests", 1, other(format!("sha512:{:0128}", 0)));
+        mismatch(registry.tagged("v1", MANIFEST_LIMIT).await);
+        host.fail("HEAD", "manifests", 1, other(format!("sha512:{:0128}", 0)));
+        host.fail("GET", "manifests", 1, other(format!("sha512:{:0128}", 0)));
+        mismatch(registry.stat(&Digest::of(IMAGE)).await);
+        // An algorithm that cannot be computed says nothing about these bytes.
+        host.fail("GET", "manifests", 1, other(format!("blake3:{:064}", 0)));
         assert_eq!(registry.tagged("v1", MANIFEST_LIMIT).await.unwrap().unwrap().bytes, IMAGE);
     });
 }

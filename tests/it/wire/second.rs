@@ -2,7 +2,7 @@
 
 use kyklos_release::format::oci::{MANIFEST_LIMIT, media_type};
 use kyklos_release::model::Digest;
-use kyklos_release::port::{Content, Registry as _};
+use kyklos_release::port::{Content, Manifest, Registry as _};
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::manifest::OciDescriptor;
 use oci_client::secrets::RegistryAuth;
@@ -36,7 +36,8 @@ fn both_directions() {
         for blob in [&config, &layer] {
             ours.put_blob(&Content::bytes(Digest::of(blob), blob.clone()), None).await.unwrap();
         }
-        let _ = ours.put_manifest(media_type::MANIFEST, &bytes, &["ours".to_owned()]).await.unwrap();
+        let _ =
+            ours.put(&Manifest::of(media_type::MANIFEST, bytes.clone()), &["ours".to_owned()]).await.unwrap();
         let accepted = [media_type::MANIFEST];
         let found =
             theirs.pull_manifest_raw(&name("ours"), &RegistryAuth::Anonymous, &accepted).await.unwrap();

@@ -14,7 +14,7 @@ use super::redirect::{follow, same_origin};
 use super::send::{Ask, Place};
 use crate::adapter::http::shown;
 use crate::format::oci::{Descriptor, Document, media_type};
-use crate::model::{Digest, is_image_tag};
+use crate::model::{Digest, DigestAlgorithm, is_image_tag};
 use crate::port::{Fault, Manifest, Put, RegistryError, Unlisted};
 
 /// Every type of manifest there is. A host without this says that there is nothing.
@@ -55,14 +55,15 @@ impl HttpRegistry {
         let path = format!("manifests/{name}");
         let ask = Ask::below(Method::GET, path.clone()).header("accept", ACCEPT).may_miss();
         let Some((reply, bytes)) = self.fetch(&ask, limit, &path).await? else { return Ok(None) };
-        let digest = Digest::of(&bytes);
         let announced = announced(&reply.headers);
         for claimed in expected.copied().into_iter().chain(announced) {
-            if claimed != digest {
+            let found = claimed.algorithm().digest(&bytes);
+            if claimed != found {
                 let what = format!("{path} of {}", self.inner.repository);
-                return Err(RegistryError::DigestMismatch { what, expected: claimed, found: digest });
+                return Err(RegistryError::DigestMismatch { what, expected: claimed, found });
             }
         }
+        let digest = expected.copied().or(announced).unwrap_or_else(|| Digest::of(&bytes));
         self.recognise(&reply.headers, &digest);
         let media_type = self.media_type(&path, &reply.headers, &bytes)?;
         Ok(Some(Manifest { media_type, digest, bytes: bytes.into() }))
@@ -100,19 +101,20 @@ impl HttpRegistry {
         let Some(reply) = self.send(&ask).await? else { return Ok(None) };
         let declared = text(&reply.headers, "content-type").and_then(|value| value.split(';').next());
         let known = announced(&reply.headers).or(expected.copied());
-        let (Some(digest), Some(size), Some(media_type)) = (known, length(&reply.headers), declared) else {
+        // A host may call it by another algorithm than it was asked by; then the bytes have to tell.
+        let comparable = |known: &Digest| expected.is_none_or(|one| one.algorithm() == known.algorithm());
+        let (Some(digest), Some(size), Some(media_type)) =
+            (known.filter(comparable), length(&reply.headers), declared)
+        else {
             let found = self.get(name, expected, crate::format::oci::MANIFEST_LIMIT).await?;
-            return Ok(found.map(|found| Descriptor {
-                digest: found.digest,
-                ..Descriptor::of(&found.media_type, &found.bytes)
-            }));
+            return Ok(found.map(|found| found.descriptor()));
         };
         self.recognise(&reply.headers, &digest);
         if let Some(expected) = expected.filter(|expected| **expected != digest) {
             let what = format!("{path} of {}", self.inner.repository);
             return Err(RegistryError::DigestMismatch { what, expected: *expected, found: digest });
         }
-        Ok(Some(Descriptor { digest, size, ..Descriptor::of(media_type.trim(), b"") }))
+        Ok(Some(Descriptor::new(media_type.trim(), digest, size)))
     }
 
     /// What the answer with a manifest gives away. Hosts made of `distribution` (docker-registry and many others) show an
@@ -136,28 +138,51 @@ impl HttpRegistry {
     /// Stores a manifest. With several tags and a host of which nothing is known the first tag is asked for as any host
     /// takes it, the others as hosts take them that know several: what the second kind refuses is asked again as it likes
     /// it, and the first kind has done a part of the work.
-    pub(super) async fn put(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
+    pub(super) async fn store(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
         for tag in tags {
             check_tag(tag)?;
         }
-        let digest = Digest::of(bytes).to_string();
-        match tags {
-            [] => self.put_under(&digest, media_type, bytes, &[]).await,
-            [tag] => self.put_under(tag, media_type, bytes, &[]).await,
-            [first, others @ ..] if self.inner.host.known().abilities.many_tags.is_none() => {
-                match self.put_under(first, media_type, bytes, others).await {
+        manifest.check()?;
+        let digest = manifest.digest.to_string();
+        match (tags, manifest.digest.algorithm()) {
+            ([], _) => self.put_under(&digest, manifest, &[]).await,
+            (tags, DigestAlgorithm::Sha512) => self.store_as(&digest, manifest, tags).await,
+            ([tag], DigestAlgorithm::Sha256) => self.put_under(tag, manifest, &[]).await,
+            ([first, others @ ..], DigestAlgorithm::Sha256)
+                if self.inner.host.known().abilities.many_tags.is_none() =>
+            {
+                match self.put_under(first, manifest, others).await {
                     Err(RegistryError::Answered { fault: Fault::Refused, .. }) => {
-                        self.put_under(&digest, media_type, bytes, tags).await
+                        self.put_under(&digest, manifest, tags).await
                     }
                     put => put,
                 }
             }
-            tags => self.put_under(&digest, media_type, bytes, tags).await,
+            (tags, DigestAlgorithm::Sha256) => self.put_under(&digest, manifest, tags).await,
+        }
+    }
+
+    /// Stores a manifest under a digest that the host would not call it by, with tags. A host that takes no tags with a
+    /// digest gets one afterwards, alone; it calls by its own digest then what the tag points to.
+    async fn store_as(
+        &self,
+        digest: &str,
+        manifest: &Manifest,
+        tags: &[String],
+    ) -> Result<Put, RegistryError> {
+        let together = self.inner.host.known().abilities.many_tags != Some(false);
+        let mut put = None;
+        if together || !self.inner.host.has_written(&format!("manifests/{digest}")) {
+            put = Some(self.put_under(digest, manifest, if together { tags } else { &[] }).await?);
+        }
+        match (put, tags) {
+            (Some(put), [tag]) if put.tags.contains(tag) => Ok(put),
+            (put, [tag]) => {
+                let tagged = self.put_under(tag, manifest, &[]).await?;
+                Ok(Put { unlisted: put.and_then(|put| put.unlisted).or(tagged.unlisted), ..tagged })
+            }
+            (Some(put), _) => Ok(put),
+            (None, _) => Ok(Put { digest: manifest.digest, tags: Vec::new(), unlisted: None }),
         }
     }
 
@@ -165,12 +190,12 @@ impl HttpRegistry {
     async fn put_under(
         &self,
         name: &str,
-        media_type: &str,
-        bytes: &[u8],
+        manifest: &Manifest,
         more: &[String],
     ) -> Result<Put, RegistryError> {
         self.will_write();
-        let digest = Digest::of(bytes);
+        let Manifest { media_type, digest, bytes } = manifest;
+        let digest = *digest;
         let query = if more.is_empty() { String::new() } else { format!("?tag={}", more.join("&tag=")) };
         let ask = Ask::below(Method::PUT, format!("manifests/{name}{query}"))
             .header("content-type", media_type)
@@ -188,11 +213,11 @@ impl HttpRegistry {
             // Nothing else tells that the host has stored what was sent.
             None => self.head(name, None).await?.map(|found| found.digest),
         };
-        match found {
-            Some(found) if found == digest => {}
-            Some(found) => {
+        match found.map(|found| (found.algorithm().digest(bytes), found)) {
+            Some((expected, found)) if found == expected => {}
+            Some((expected, found)) => {
                 let what = format!("what {} has stored", host.name);
-                return Err(RegistryError::DigestMismatch { what, expected: digest, found });
+                return Err(RegistryError::DigestMismatch { what, expected, found });
             }
             None => return Err(RegistryError::NotStored { digest }),
         }
@@ -211,20 +236,20 @@ impl HttpRegistry {
             taken.iter().for_each(|tag| host.wrote(format!("manifests/{tag}")));
             tags.extend(taken.into_iter().cloned());
         }
-        Ok(Put { digest, tags, unlisted: self.unlisted(media_type, bytes, &reply.headers) })
+        Ok(Put { digest, tags, unlisted: self.unlisted(manifest, &reply.headers) })
     }
 
     /// What a host that does not list referrers must be helped with.
-    fn unlisted(&self, media_type: &str, bytes: &[u8], headers: &HeaderMap) -> Option<Unlisted> {
+    fn unlisted(&self, manifest: &Manifest, headers: &HeaderMap) -> Option<Unlisted> {
         // A manifest of a type nobody here knows cannot be described; it is stored all the same.
-        let document = Document::parse(bytes, Some(media_type)).ok()?;
+        let document = Document::parse(&manifest.bytes, Some(&manifest.media_type)).ok()?;
         let subject = document.subject()?.digest;
         let listed = headers.contains_key("oci-subject");
         self.inner.host.learn(|known| known.abilities.referrers = Some(listed));
         if listed {
             return None;
         }
-        let mut entry = Descriptor::of(media_type, bytes);
+        let mut entry = manifest.descriptor();
         entry.artifact_type = document.artifact_type().map(ToOwned::to_owned);
         entry.annotations = document.annotations().clone();
         Some(Unlisted { subject, entry })

@@ -21,6 +21,7 @@ mod wire;
 pub use credentials::CredentialSources;
 pub use probe::Finding;
 pub use traffic::{Direction, Event, Traffic};
+pub(in crate::adapter::oci) use upload::hashed_by;
 pub use wire::{Access, Wire, WireSettings};
 
 use std::collections::BTreeMap;
@@ -137,13 +138,8 @@ impl Registry for HttpRegistry {
         self.upload(content, mount).await
     }
 
-    async fn put_manifest(
-        &self,
-        media_type: &str,
-        bytes: &[u8],
-        tags: &[String],
-    ) -> Result<Put, RegistryError> {
-        self.put(media_type, bytes, tags).await
+    async fn put(&self, manifest: &Manifest, tags: &[String]) -> Result<Put, RegistryError> {
+        self.store(manifest, tags).await
     }
 
     async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError> {

@@ -11,7 +11,7 @@ use super::wire::lock;
 use crate::adapter::http::Tries;
 use crate::format::oci::{Descriptor, Document, ImageIndex, MANIFEST_LIMIT, media_type};
 use crate::model::Digest;
-use crate::port::{Exchange, Fault, RegistryError, Unlisted};
+use crate::port::{Exchange, Fault, Manifest, RegistryError, Unlisted, fallback_tag};
 
 /// Most pages of referrers, and most of them.
 const PAGES: usize = 200;
@@ -158,7 +158,8 @@ impl HttpRegistry {
                 reason: error.to_string(),
             })?;
             // The list itself has no subject.
-            let _put = self.put(&merged.media_type, &bytes, std::slice::from_ref(&tag)).await?;
+            let list = Manifest::of(&merged.media_type, bytes);
+            let _put = self.store(&list, std::slice::from_ref(&tag)).await?;
             current = self.fallback(subject).await?;
             if merged_already(current.as_ref(), entries) {
                 return Ok(());
@@ -177,11 +178,6 @@ impl HttpRegistry {
             }
         }
     }
-}
-
-/// `<algorithm>-<hex>` of the subject.
-fn fallback_tag(subject: &Digest) -> String {
-    format!("sha256-{}", subject.hex())
 }
 
 fn merged_already(index: Option<&ImageIndex>, entries: &[Descriptor]) -> bool {

@@ -26,7 +26,7 @@ use super::send::{Ask, Failed, Place, Reply, Streamed};
 use super::traffic::{Direction, Event};
 use super::wire::lock;
 use crate::adapter::http::Tries;
-use crate::model::Repository;
+use crate::model::{Digest, DigestAlgorithm, Repository};
 use crate::port::{BlobReader, Content, Fault, RegistryError, Stored};
 
 /// Bytes of a piece on its way to the socket. Half as many at a time cost a tenth more processor time, twice as many are
@@ -172,9 +172,10 @@ impl HttpRegistry {
         if from.is_none() && !doubted && self.has(digest).await? {
             return Ok(Begun::Stored(Stored::Already));
         }
+        let hashed = hashed_by(digest);
         let path = match from {
-            Some(from) => format!("blobs/uploads/?mount={digest}&from={from}"),
-            None => "blobs/uploads/".to_owned(),
+            Some(from) => format!("blobs/uploads/?mount={digest}&from={from}{hashed}"),
+            None => format!("blobs/uploads/{}", hashed.replacen('&', "?", 1)),
         };
         let ask = Ask::below(Method::POST, path);
         loop {
@@ -267,12 +268,17 @@ impl HttpRegistry {
             0 => self.once(&ask, None).await?,
             length => self.stream(&ask, content, content.size() - length, length).await?,
         };
-        match text(&reply.headers, "docker-content-digest").and_then(|digest| digest.parse().ok()) {
-            Some(found) if found != *content.digest() => Err(Failed::Final(RegistryError::DigestMismatch {
-                what: format!("what {} has stored", self.inner.host.name),
-                expected: *content.digest(),
-                found,
-            })),
+        match text(&reply.headers, "docker-content-digest").and_then(|digest| digest.parse::<Digest>().ok()) {
+            // A host may call it by another algorithm, which says nothing here.
+            Some(found)
+                if found != *content.digest() && found.algorithm() == content.digest().algorithm() =>
+            {
+                Err(Failed::Final(RegistryError::DigestMismatch {
+                    what: format!("what {} has stored", self.inner.host.name),
+                    expected: *content.digest(),
+                    found,
+                }))
+            }
             _ => Ok(()),
         }
     }
@@ -338,6 +344,14 @@ impl HttpRegistry {
             reason: "it has no Location".to_owned(),
         })?;
         follow(&self.inner.host.home()?, &reply.url, location)
+    }
+}
+
+/// What tells a host how it will have to hash, where that is not by SHA-256 (distribution-spec, "Pushing Blobs").
+pub(in crate::adapter::oci) fn hashed_by(digest: &Digest) -> &'static str {
+    match digest.algorithm() {
+        DigestAlgorithm::Sha256 => "",
+        DigestAlgorithm::Sha512 => "&digest-algorithm=sha512",
     }
 }
 
