@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use super::entry::{Entry, Place};
+use super::entry::{Entry, Place, is_quiet};
 use crate::config::{BumpLevel, UNTYPED};
 
 /// Which part of the version moves.
@@ -69,7 +69,7 @@ fn usual(entry: &Entry) -> Option<Bump> {
     match entry.kind.as_str() {
         "" if entry.place == Place::Hidden => None,
         "feat" | "feature" | "deprecate" | "deprecated" => Some(Bump::Minor),
-        "docs" | "doc" | "style" | "test" | "tests" | "chore" | "ci" | "build" => {
+        kind if is_quiet(kind) => {
             entry.scopes.iter().any(|scope| scope.eq_ignore_ascii_case("deps")).then_some(Bump::Patch)
         }
         _ => Some(Bump::Patch),

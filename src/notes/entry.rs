@@ -1,5 +1,6 @@
 //! One commit as a line of the notes.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
@@ -7,7 +8,7 @@ use memchr::memmem::Finder;
 use super::noise::is_noise;
 use super::people;
 use super::signature::Signed;
-use crate::format::conventional::{self, ReferenceKind, ReferenceSource};
+use crate::format::conventional::{self, MessageError, Problem, ReferenceKind, ReferenceSource};
 use crate::model::{Commit, CommitId, KnownPullRequest, Origin, Person, Tag};
 
 /// What kind of change a line tells of.
@@ -53,7 +54,7 @@ impl Section {
         }
     }
 
-    /// The section of a type; `None` for types that users do not notice.
+    /// The section of a type; `None` for those that users do not notice and those that nobody knows.
     fn of(kind: &str) -> Option<Self> {
         match kind {
             "feat" | "feature" => Some(Self::Added),
@@ -65,6 +66,30 @@ impl Section {
             _ => None,
         }
     }
+}
+
+/// Whether users do not notice what a type tells of.
+pub(super) fn is_quiet(kind: &str) -> bool {
+    const QUIET: [&str; 17] = [
+        "build",
+        "chore",
+        "chores",
+        "ci",
+        "doc",
+        "docs",
+        "documentation",
+        "example",
+        "examples",
+        "lint",
+        "release",
+        "spec",
+        "style",
+        "test",
+        "tests",
+        "typo",
+        "wip",
+    ];
+    QUIET.contains(&kind)
 }
 
 /// Where a commit stands in the notes.
@@ -212,7 +237,11 @@ impl Entry {
             entry.references.push(Reference::pull_request(number));
             return Some(entry);
         }
-        let Ok(message) = conventional::parse(message) else {
+        let parsed = conventional::parse(message);
+        if let Some(mended) = parsed.as_ref().err().and_then(|error| mended(message, error)) {
+            return Self::of_message(id, &mended);
+        }
+        let Ok(message) = parsed else {
             let first = message.lines().next().unwrap_or_default().trim();
             let references: Vec<Reference> =
                 conventional::references(message).iter().map(Reference::of).collect();
@@ -244,7 +273,9 @@ impl Entry {
         let place = match Section::of(&message.kind) {
             _ if advisory && !words => Place::Listed(Section::Security),
             Some(section) => Place::Listed(section),
-            None => Place::Hidden,
+            None if is_quiet(&message.kind) => Place::Hidden,
+            // The part of the program that it is about, as many projects write it.
+            None => Place::Listed(Section::Changed),
         };
         let breaking = message.breaking_notes.iter().filter(|_| message.breaking);
         Some(Self {
@@ -284,15 +315,43 @@ impl Entry {
     }
 
     /// The pull request that brought it: of those in the first line the last, for those before belong to what was
-    /// picked or taken back.
+    /// picked or taken back. What a word stands before is about another one.
     pub fn pull_request(&self) -> Option<&Reference> {
         let pulls = || {
-            self.references.iter().filter(|reference| {
-                reference.kind == ReferenceKind::Pr && reference.owner.is_none() && reference.action.is_none()
-            })
+            let here =
+                |reference: &&Reference| reference.kind == ReferenceKind::Pr && reference.owner.is_none();
+            self.references.iter().filter(here)
         };
-        pulls().rfind(|pull| pull.source == ReferenceSource::Subject).or_else(|| pulls().next())
+        let told = pulls().rfind(|pull| pull.source == ReferenceSource::Subject);
+        told.or_else(|| pulls().find(|pull| pull.action.is_none()))
     }
+
+    /// What stands before a line: the scopes, and before them a type that is none of the usual ones, for it names a part
+    /// of the program. `None` for nothing.
+    pub(super) fn prefix(&self) -> Option<String> {
+        let changed = self.place == Place::Listed(Section::Changed);
+        let part =
+            changed && !self.kind.is_empty() && Section::of(&self.kind).is_none() && !is_quiet(&self.kind);
+        let part = part.then_some(self.kind.as_str());
+        let parts: Vec<&str> = part.into_iter().chain(self.scopes.iter().map(String::as_str)).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+/// A message as it was meant: without blanks at its start, and with the space behind the colon of a type that everybody
+/// knows. `notes lint` tells of both; a break that is missed is worse.
+fn mended<'a>(message: &'a str, error: &MessageError) -> Option<Cow<'a, str>> {
+    let trimmed = message.trim_start();
+    if trimmed.len() < message.len() {
+        return Some(Cow::Borrowed(trimmed)).filter(|text| !text.is_empty());
+    }
+    if error.problem != Problem::Space {
+        return None;
+    }
+    let (at, _) = message.char_indices().nth(error.column - 1)?;
+    let kind = message.split(|letter: char| !letter.is_alphanumeric()).next()?.to_lowercase();
+    let known = Section::of(&kind).is_some() || is_quiet(&kind);
+    known.then(|| Cow::Owned(format!("{} {}", &message[..at], &message[at..])))
 }
 
 /// `Merged PR 12: text` to number and text.
@@ -363,6 +422,52 @@ mod tests {
         let plain = Entry::of_message(ID, "Update things (#7)\n\nFixes #9").unwrap();
         assert_eq!((plain.description.as_str(), plain.references.len()), ("Update things", 2));
         assert_eq!(Entry::of_message(ID, "(#7)").unwrap().description, "(#7)");
+    }
+
+    #[test]
+    fn the_request_in_the_first_line_is_the_one_whatever_else_is_said_about_it() {
+        for message in [
+            "fix: the build fix (#12)",
+            "fix: x (#12)\n\nCloses https://github.com/o/r/pull/13\nCloses: !14",
+            "fix: take `a in `<b>` (#12)",
+        ] {
+            assert_eq!(Entry::of_message(ID, message).unwrap().pull_request().unwrap().id, "12", "{message}");
+        }
+        assert!(Entry::of_message(ID, "fix: x\n\nCloses: !14").unwrap().pull_request().is_none());
+    }
+
+    #[test]
+    fn types_that_nobody_knows_name_a_part_of_the_program() {
+        let of = |message: &str| {
+            let entry = Entry::of_message(ID, message).unwrap();
+            (entry.prefix().unwrap_or_default(), entry.place)
+        };
+        let changed = Place::Listed(Section::Changed);
+        assert_eq!(of("fetch-pack: use less memory"), ("fetch-pack".to_owned(), changed.clone()));
+        assert_eq!(of("net(http, tls): close"), ("net, http, tls".to_owned(), changed.clone()));
+        assert_eq!(of("perf(api): faster"), ("api".to_owned(), changed));
+        assert_eq!(of("feat: x"), (String::new(), Place::Listed(Section::Added)));
+        for message in ["docs: x", "spec: x", "wip: x", "chore(deps): x", "release: x"] {
+            assert_eq!(of(message).1, Place::Hidden, "{message}");
+        }
+    }
+
+    #[test]
+    fn small_slips_of_a_first_line_lose_no_type() {
+        let of = |message: &str| {
+            let entry = Entry::of_message(ID, message).unwrap();
+            (entry.kind, entry.description, entry.breaking)
+        };
+        let told = |kind: &str, text: &str| (kind.to_owned(), text.to_owned(), Vec::<String>::new());
+        assert_eq!(of(" docs: fix links (#3)"), told("docs", "fix links"));
+        assert_eq!(of("\n\nfeat: x"), told("feat", "x"));
+        assert_eq!(of("fix(api):mend"), told("fix", "mend"));
+        assert_eq!(of("  Feat:add ü:x"), told("feat", "add ü:x"));
+        assert_eq!(of("feat!:drop").2, ["drop"]);
+        // No type that anybody knows: text.
+        assert_eq!(of("https://example.com is down"), told("", "https://example.com is down"));
+        assert_eq!(of("time:12"), told("", "time:12"));
+        assert_eq!(Entry::of_message(ID, " \n\t"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Shortening: a release in at most so many bytes, never cut inside a line.
 
-use super::entry::Section;
+use super::entry::{Entry, Section};
 use super::fault::RenderError;
 use super::release::ReleaseNotes;
 use super::view::{LeftOut, in_a_line};
@@ -24,6 +24,8 @@ pub struct Fitted {
 /// One step of shortening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
+    /// Lines that are longer than anybody reads are told with their beginning.
+    Texts,
     /// Contributors are not named.
     Contributors,
     /// What breaks is told in a line each.
@@ -38,6 +40,7 @@ impl Step {
     /// The name in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Texts => "texts",
             Self::Contributors => "contributors",
             Self::Details => "details",
             Self::Counts => "counts",
@@ -64,7 +67,7 @@ const BREAKING: u8 = 5;
 /// Writes a release with some lines left out.
 pub(super) type Write<'a> = dyn Fn(&ReleaseNotes, &LeftOut) -> Result<String, RenderError> + 'a;
 
-/// Contributors go first, then what stands below the lines that break something, then lines from the end of their section,
+/// Lines of great length are shortened first; then contributors go, then what stands below the lines that break something, then lines from the end of their section,
 /// sections of the least weight first; each section tells how many lines are elsewhere. What breaks and what closes holes stays longest.
 pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Result<Fitted, RenderError> {
     let whole = write(notes, &LeftOut::default())?;
@@ -73,6 +76,14 @@ pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Resu
     }
     let mut notes = notes.clone();
     let (mut steps, mut shortest) = (Vec::new(), whole.len());
+    if shorten(&mut notes) {
+        steps.push(Step::Texts);
+        let text = write(&notes, &LeftOut::default())?;
+        shortest = text.len();
+        if text.len() <= limit {
+            return Ok(Fitted { text, steps, left_out: 0 });
+        }
+    }
     if !notes.contributors.is_empty() {
         notes.contributors.clear();
         steps.push(Step::Contributors);
@@ -123,6 +134,46 @@ pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Resu
             return Err(RenderError::TooLong { limit, found: text.len() });
         }
     }
+}
+
+/// The longest text of a line that is told whole where room is short.
+const LONG: usize = 400;
+
+/// Shortens what is longer in a line, and tells whether anything was.
+fn shorten(notes: &mut ReleaseNotes) -> bool {
+    let mut cut = false;
+    let mut short = |text: &mut String| {
+        if text.len() > LONG {
+            (*text, cut) = (beginning(text), true);
+        }
+    };
+    for (_, entries) in &mut notes.sections {
+        entries.iter_mut().for_each(|entry| parts(entry, &mut short));
+    }
+    for entry in &mut notes.breaking {
+        parts(entry, &mut short);
+        // What stands below the first lines goes by itself.
+        entry.breaking.iter_mut().filter(|note| in_a_line(note).is_none()).for_each(&mut short);
+    }
+    cut
+}
+
+/// What stands in the line of an entry.
+fn parts(entry: &mut Entry, short: &mut impl FnMut(&mut String)) {
+    short(&mut entry.kind);
+    short(&mut entry.description);
+    if entry.scopes.iter().map(String::len).sum::<usize>() > LONG {
+        let mut all = entry.scopes.join(", ");
+        short(&mut all);
+        entry.scopes = vec![all];
+    }
+}
+
+/// The words of a text that fit, and a mark that there are more.
+fn beginning(text: &str) -> String {
+    let end = text.floor_char_boundary(LONG);
+    let end = text[..end].rfind(char::is_whitespace).filter(|at| *at > LONG / 2).unwrap_or(end);
+    format!("{} …", text[..end].trim_end())
 }
 
 /// The release without `count` lines.

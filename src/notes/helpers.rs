@@ -277,7 +277,7 @@ fn links(engine: &mut Handlebars<'static>, origin: Option<&Origin>) {
         Ok(match page {
             Some(links) => {
                 let link = markdown::link(&login, &format!("https://{}/{login}", links.host));
-                format!("{} ({link})", markdown::text(&name))
+                if name == login { link } else { format!("{} ({link})", markdown::text(&name)) }
             }
             None => markdown::text(&name),
         })
@@ -454,6 +454,7 @@ mod tests {
             "sha": "0123456789abcdef0123456789abcdef01234567", "n": 2,
             "files": [{ "name": "install.yaml", "sha256": "abc" }],
             "people": [{ "name": "Ada", "login": "ada" }],
+            "nicknames": [{ "name": "ada", "login": "ada" }],
             "entries": [
                 { "type": "fix", "d": "b" }, { "type": "feat", "d": "a" }, { "type": "fix", "d": "c" },
             ],
@@ -484,6 +485,7 @@ mod tests {
                 "{{#each people}}{{author}}{{/each}} {{author (lookup people 0)}}",
                 "Ada ([ada](https://github.com/ada)) Ada ([ada](https://github.com/ada))",
             ),
+            ("{{#each (unique_by nicknames \"name\")}}{{author}}{{/each}}", "[ada](https://github.com/ada)"),
             ("{{short_sha sha}} {{upper_first \"élan\"}} {{trim_prefix \"v1\" \"v\"}}", "0123456 Élan 1"),
             (
                 "{{date}} {{date \"%d %B %Y\"}} {{date \"2026-02-01\" \"%Y\"}}",

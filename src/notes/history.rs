@@ -44,6 +44,32 @@ impl Since {
     }
 }
 
+/// Which earlier releases, or which commit, ended the notes of a release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// Stable releases.
+    Stable,
+    /// Releases of any kind.
+    #[default]
+    Any,
+    /// A commit that somebody named.
+    Revision,
+}
+
+impl Ends {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Stable, Self::Any, Self::Revision];
+
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Any => "tag",
+            Self::Revision => "revision",
+        }
+    }
+}
+
 /// What is asked for: a release, or what a commit has that is not released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted<'a> {
@@ -62,6 +88,10 @@ pub struct Share<'a> {
     pub commits: Vec<&'a Commit>,
     /// The nearest earlier release, the one with the highest version where there are several.
     pub previous: Option<&'a TagFacts>,
+    /// What ended it.
+    pub ends: Ends,
+    /// The nearest of the releases that ended it, lowest version first: it owns what it reaches and none of them does.
+    pub excluded: Vec<&'a TagFacts>,
 }
 
 impl<'a> Wanted<'a> {
@@ -189,6 +219,8 @@ impl History {
         Share {
             commits: owned.map(|((commit, _), _)| commit).collect(),
             previous: self.tags.iter().rfind(|tag| behind && tag.commit == end),
+            ends: Ends::Revision,
+            excluded: self.tags.iter().filter(|tag| tag.commit == end).collect(),
         }
     }
 
@@ -233,10 +265,13 @@ impl History {
         let parents = |at: u32| self.parents(at);
         for (owned, fill) in attribute(&parents, self.commits.len(), &marks).into_iter().zip(fills) {
             let Some(fill) = fill else { continue };
-            let previous = owned.met.iter().filter_map(|met| tags[*met]);
+            let mut excluded: Vec<&TagFacts> = owned.met.iter().filter_map(|met| tags[*met]).collect();
+            excluded.sort_by(|left, right| left.version.cmp(&right.version));
             shares[fill] = Share {
                 commits: owned.commits.iter().map(|at| &self.commits[*at as usize]).collect(),
-                previous: previous.max_by(|left, right| left.version.cmp(&right.version)),
+                previous: excluded.last().copied(),
+                ends: if stable_only { Ends::Stable } else { Ends::Any },
+                excluded,
             };
         }
     }
@@ -303,17 +338,20 @@ mod tests {
         tags
     }
 
+    /// What a commit has.
+    fn reach(history: &History, from: CommitId) -> BTreeSet<CommitId> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(id) = open.pop() {
+            if seen.insert(id) {
+                open.extend(&history.commit(id).unwrap().parents);
+            }
+        }
+        seen
+    }
+
     /// The definition, for one release.
     fn slowly(history: &History, wanted: &Wanted<'_>, since: Since) -> (BTreeSet<CommitId>, Option<Tag>) {
-        let reach = |from: CommitId| {
-            let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
-            while let Some(id) = open.pop() {
-                if seen.insert(id) {
-                    open.extend(&history.commit(id).unwrap().parents);
-                }
-            }
-            seen
-        };
+        let reach = |from: CommitId| reach(history, from);
         let is_earlier = |tag: &&TagFacts, of: &Wanted<'_>| {
             let behind = reach(of.target).contains(&tag.commit);
             let same = tag.commit == of.target;
@@ -361,7 +399,14 @@ mod tests {
                     let found: BTreeSet<CommitId> = share.commits.iter().map(|commit| commit.id).collect();
                     prop_assert_eq!(found.len(), share.commits.len());
                     let previous = share.previous.map(|tag| tag.tag.clone());
-                    prop_assert_eq!((found, previous), slowly(&history, wanted, since), "{:?} {:?}", wanted, since);
+                    let owned = (found, previous);
+                    prop_assert_eq!(&owned, &slowly(&history, wanted, since), "{:?} {:?}", wanted, since);
+                    if !matches!(since, Since::Commit(_)) {
+                        let gone = share.excluded.iter().flat_map(|tag| reach(&history, tag.commit)).collect();
+                        let left: BTreeSet<CommitId> =
+                            reach(&history, wanted.target).difference(&gone).copied().collect();
+                        prop_assert_eq!(&left, &owned.0, "{:?}", share.excluded);
+                    }
                     let alone = history.shares(&[*wanted], since).pop().unwrap();
                     prop_assert_eq!(&alone.commits, &share.commits);
                 }

@@ -89,11 +89,14 @@ pub(super) fn key(person: &Person) -> String {
 /// The first commit of a person, by key.
 pub(super) type FirstCommit<'a> = dyn Fn(&str) -> Option<CommitId> + 'a;
 
-/// What people with a given and a family name are known by, whatever their address; `None` for other names.
+/// What people with a given and a family name are known by, whatever their address; `None` for other names. Chinese,
+/// Japanese and Korean names have no blank between the two.
 pub(super) fn name_key(person: &Person) -> Option<String> {
+    const EAST: char = '\u{2e80}';
     let name = person.name.trim();
-    // No address and no account has a blank.
-    name.contains(' ').then(|| name.to_lowercase())
+    // No address and no account has a blank, or such letters.
+    let full = name.contains(' ') || name.chars().filter(|letter| *letter >= EAST).nth(1).is_some();
+    full.then(|| name.to_lowercase())
 }
 
 /// Somebody while commits are gone through.
@@ -239,6 +242,18 @@ mod tests {
                 row("ada", "", true, 2),
             ]
         );
+    }
+
+    #[test]
+    fn names_without_blanks() {
+        let id = |at: u8| CommitId::from_bytes([at; 20]);
+        let person = |name: &str, email: &str| Person { name: name.to_owned(), email: email.to_owned() };
+        let one = |name: &str| {
+            let commits = [(id(2), vec![person(name, "one@x")]), (id(1), vec![person(name, "two@x")])];
+            contributors(commits.iter().map(|(id, people)| (*id, people.as_slice())), None).len()
+        };
+        assert_eq!(["纸鹿/Zhilu", "山田太郎", "김철수", "Ada Lovelace"].map(one), [1; 4]);
+        assert_eq!(["ada", "Jürgen", "林"].map(one), [2; 3]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use semver::Version;
 use super::deciding::Levels;
 use super::enrich::Enrichment;
 use super::entry::{Entry, Place, Section, Status, authors, helpers};
-use super::history::{History, Share, Wanted};
+use super::history::{Ends, History, Share, Wanted};
 use super::people::{self, Contributor};
 use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
 use super::rules::{Rules, Telling};
@@ -21,6 +21,8 @@ use crate::model::{Commit, CommitId, Origin, Person, Tag, TagFacts};
 pub struct ReleaseNotes {
     /// The tag; `None` for what is not released.
     pub tag: Option<Tag>,
+    /// The tag that what is not released will have, where that is known.
+    pub planned_tag: Option<Tag>,
     /// The version; `None` for what is not released and has no version yet.
     pub version: Option<Version>,
     /// The commit.
@@ -29,9 +31,13 @@ pub struct ReleaseNotes {
     pub previous: Option<Tag>,
     /// The version of the release before.
     pub previous_version: Option<Version>,
+    /// What ended it.
+    pub ends: Ends,
+    /// The nearest of the releases that ended it, lowest version first.
+    pub excluded: Vec<Tag>,
     /// Other release tags of the same commit.
     pub aliases: Vec<Tag>,
-    /// `YYYY-MM-DD` of the tag.
+    /// `YYYY-MM-DD` of the tag, or of the day on which a version was planned.
     pub date: Option<String>,
     /// Every commit it owns, newest first.
     pub commits: Vec<CommitId>,
@@ -62,18 +68,23 @@ pub struct ReleaseNotes {
 impl ReleaseNotes {
     /// The page with everything since the release before; up to the branch for what is not released.
     pub fn compare_url(&self, origin: Option<&Origin>) -> Option<String> {
-        let to = self.tag.as_ref().map_or("HEAD", |tag| tag.as_str());
+        let to = self.address().map_or("HEAD", |tag| tag.as_str());
         Some(origin?.compare(self.previous.as_ref()?.as_str(), to))
+    }
+
+    /// The tag under which its pages are, or will be.
+    pub fn address(&self) -> Option<&Tag> {
+        self.tag.as_ref().or(self.planned_tag.as_ref())
     }
 
     /// The page of the release.
     pub fn page(&self, origin: Option<&Origin>) -> Option<String> {
-        origin?.release(self.tag.as_ref()?.as_str())
+        origin?.release(self.address()?.as_str())
     }
 
     /// The address of its whole changelog among its files.
     pub fn changelog_page(&self, origin: Option<&Origin>) -> Option<String> {
-        let tag = self.tag.as_ref()?;
+        let tag = self.address()?;
         origin?.asset(tag.as_str(), &format!("CHANGELOG-{}.md", tag.file_part()))
     }
 }
@@ -92,6 +103,17 @@ pub type Older<'a> = dyn Fn(&str) -> Option<(CommitId, Option<Tag>)> + 'a;
 
 /// The releases of other lines that brought the change of a commit as well, lowest version first.
 pub type AlsoIn<'a> = dyn Fn(&Commit) -> Vec<Tag> + 'a;
+
+/// What will be made of what is not released.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// The tag.
+    pub tag: Tag,
+    /// The version in it.
+    pub version: Version,
+    /// When.
+    pub time: Timestamp,
+}
 
 /// How notes are made of commits.
 #[derive(Clone, Copy)]
@@ -151,14 +173,15 @@ pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> H
     places.into_iter().map(|(key, at)| (key, first[at])).collect()
 }
 
-/// The notes of what a release owns.
+/// The notes of what a release owns. `planned` is for what has no tag yet.
 pub fn release(
     history: &History,
     wanted: &Wanted<'_>,
     share: &Share<'_>,
-    version: Option<&Version>,
+    planned: Option<&Planned>,
     recipe: &Recipe<'_>,
 ) -> ReleaseNotes {
+    let planned = planned.filter(|_| wanted.tag.is_none());
     let owned: Vec<&Commit> =
         share.commits.iter().copied().filter(|commit| (recipe.counts)(commit)).collect();
     // Merges and reverts are read from everything; a path does not change who took back what.
@@ -167,7 +190,7 @@ pub fn release(
     let mut telling = Telling::new(recipe.rules);
     let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
     let mut signatures = SignatureCounts::default();
-    let version = wanted.tag.map(|tag| &tag.version).or(version);
+    let version = wanted.tag.map(|tag| &tag.version).or(planned.map(|planned| &planned.version));
     let mut levels = Levels::new(share.previous.map(|tag| &tag.version), &recipe.rules.bump);
     for commit in &owned {
         let signed = (recipe.signature)(commit);
@@ -213,14 +236,17 @@ pub fn release(
     };
     ReleaseNotes {
         tag: wanted.tag.map(|tag| tag.tag.clone()),
+        planned_tag: planned.map(|planned| planned.tag.clone()),
         version: version.cloned(),
         target: wanted.target,
         previous: share.previous.map(|tag| tag.tag.clone()),
         previous_version: share.previous.map(|tag| tag.version.clone()),
+        ends: share.ends,
+        excluded: share.excluded.iter().map(|tag| tag.tag.clone()).collect(),
         aliases: aliases(history, wanted),
         date: wanted
             .tag
-            .and_then(tagged)
+            .map_or_else(|| planned.map(|planned| planned.time), tagged)
             .map(|time| time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()),
         commits: owned.iter().map(|commit| commit.id).collect(),
         sections: recipe.rules.ordered(lines.sections),

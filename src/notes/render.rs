@@ -251,7 +251,7 @@ impl Writer {
         let setting = Setting { origin, face: Face::Notes, left_out, document: Some(document) };
         let release = View::of(notes, &setting);
         let (shape, template) = Shape::of(notes).names();
-        let page = |name: &str| Some(origin?.asset(notes.tag.as_ref()?.as_str(), name)).flatten();
+        let page = |name: &str| Some(origin?.asset(notes.address()?.as_str(), name)).flatten();
         let has = |name: &str| document.files.iter().any(|(file, _)| file.as_str() == name);
         let files: Vec<Value> = document
             .files
@@ -389,7 +389,9 @@ impl<'a> Parts<'a> {
             Some(links) => self.writer.links(&links)?,
             None => String::new(),
         };
-        Ok(format!("{}\n", self.part(&links)))
+        let end = self.part(&links);
+        // Where nothing is told there is nothing, not an empty line.
+        Ok(if self.any { format!("{end}\n") } else { String::new() })
     }
 
     /// A part with a blank line before it, unless it is the first.

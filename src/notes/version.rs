@@ -82,7 +82,7 @@ pub fn next(history: &History, head: CommitId, asking: &Asking<'_>) -> Result<Ne
     if let Some(label) = asking.label {
         prerelease(&mut version, label, history)?;
     }
-    check(&version, last, under_way.map(|tag| &tag.version), history)?;
+    check(&version, last, under_way.map(|tag| &tag.version), told, history)?;
     Ok(Next {
         bump: moved(last, &version),
         version,
@@ -153,9 +153,10 @@ fn nothing(
     active: &[&Commit],
     entries: &[Entry],
 ) -> NextError {
-    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in entries {
-        *kinds.entry(entry.kind.clone()).or_default() += 1;
+        let kind = if entry.kind.is_empty() { "without a type" } else { entry.kind.as_str() };
+        *kinds.entry(kind).or_default() += 1;
     }
     NextError::Nothing {
         previous: previous.cloned(),
@@ -207,6 +208,7 @@ fn check(
     version: &Version,
     last: Option<&Version>,
     under_way: Option<&Version>,
+    told: bool,
     history: &History,
 ) -> Result<(), NextError> {
     if let Some(taken) = history.tags().iter().find(|tag| tag.version == *version) {
@@ -216,6 +218,13 @@ fn check(
         return Err(NextError::Back { version: version.clone(), highest: highest.clone() });
     }
     let Some(last) = last else { return Ok(()) };
+    // Somebody said that this line goes on above all others, in a footer or with the tag of a prerelease.
+    let highest =
+        history.tags().iter().map(|tag| &tag.version).filter(|version| version.pre.is_empty()).max();
+    let begun = told || under_way.is_some_and(|under_way| core(under_way) == core(version));
+    if begun && highest.is_none_or(|highest| version > highest) {
+        return Ok(());
+    }
     // Releases of higher lines that the last release knows nothing of: this is a maintenance line below them.
     let above = history.tags().iter().find(|tag| {
         let line = (tag.version.major, tag.version.minor) > (last.major, last.minor);

@@ -104,6 +104,7 @@ struct LineView<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     scopes: &'a [String],
+    prefix: Option<String>,
     description: Cow<'a, str>,
     /// What a breaking note says below its first lines, as Markdown that goes on an item of a list.
     more: Option<String>,
@@ -258,6 +259,7 @@ impl<'a> LineView<'a> {
             sha: entry.id.to_string(),
             kind: &entry.kind,
             scopes: &entry.scopes,
+            prefix: entry.prefix(),
             description,
             more: None,
             breaking: !entry.breaking.is_empty(),
@@ -307,7 +309,7 @@ impl<'a> PersonView<'a> {
 pub(super) fn sample() -> Value {
     let sha = "0123456789abcdef0123456789abcdef01234567";
     let entry = json!({
-        "sha": sha, "type": "feat", "scopes": ["api"], "description": "a sample", "more": "words", "breaking": true, "pr": "12",
+        "sha": sha, "type": "feat", "scopes": ["api"], "prefix": "api", "description": "a sample", "more": "words", "breaking": true, "pr": "12",
         "issues": ["3"], "advisories": ["CVE-2026-1"], "authors": ["Ada"], "reverts": sha, "shipped": "v1.2.1",
         "also_in": ["v1.1.5"],
     });

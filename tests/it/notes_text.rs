@@ -462,7 +462,43 @@ fn what_messages_say_is_told_and_not_done() {
     let long = notes("1.2.0", &[(format!("feat: {}", "`a ".repeat(400_000)), "Ada".to_owned())]);
     let writer = Writer::new(Preset::Github, None).unwrap();
     let fitted = writer.short_changelog(&long, BODY).unwrap();
-    assert!(fitted.text.len() < 1000 && fitted.left_out == 1, "{}", fitted.text.len());
+    let steps: Vec<&str> = fitted.steps.iter().map(|step| step.as_str()).collect();
+    assert_eq!((steps.as_slice(), fitted.left_out), (&["texts"][..], 0));
+    assert!(fitted.text.len() < 1000 && fitted.text.contains(" … ("), "{}", fitted.text);
+    assert_eq!(hostile(&fitted.text), Vec::<String>::new(), "{}", fitted.text);
+}
+
+#[test]
+fn one_line_of_great_length_pushes_no_other_off_the_page() {
+    let many = |letter: &str| letter.repeat(200_000);
+    for long in [
+        format!("feat: {}", many("ü ")),
+        format!("feat: {}", many("x")),
+        format!("feat({}): scoped", many("a,b")),
+        format!("{}: a type", many("y")),
+        format!("feat: x\n\nBREAKING CHANGE: {}", many("z ")),
+        format!("feat!: {}", many("<b> ")),
+    ] {
+        let mut commits = vec![(long, "Ada".to_owned())];
+        commits.extend((0..50).map(|at| (format!("fix: number {at}"), "Grace".to_owned())));
+        let notes = notes("1.2.0", &commits);
+        for preset in PRESETS {
+            let writer = Writer::new(preset, None).unwrap();
+            let page = writer.body(&notes, &document(), BODY).unwrap();
+            for fitted in [page, writer.short_changelog(&notes, BODY).unwrap()] {
+                let steps: Vec<&str> = fitted.steps.iter().map(|step| step.as_str()).collect();
+                assert_eq!(
+                    (steps.as_slice(), fitted.left_out),
+                    (&["texts"][..], 0),
+                    "{}",
+                    commits[0].0.len()
+                );
+                assert!((0..50).all(|at| fitted.text.contains(&format!("number {at} "))));
+                assert!(fitted.text.len() < 9000 && fitted.text.contains('…'), "{}", fitted.text.len());
+                assert_eq!(hostile(&fitted.text), Vec::<String>::new());
+            }
+        }
+    }
 }
 
 /// A release with so many lines of letters that take more than one byte.

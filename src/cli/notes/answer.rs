@@ -95,6 +95,10 @@ fn fitted(
 fn shortened(fitted: &Fitted, limit: usize) -> Option<Diagnostic> {
     let what = match (fitted.steps.as_slice(), fitted.left_out) {
         ([], _) => return None,
+        ([Step::Texts], 0) => "lines of great length were shortened".to_owned(),
+        ([Step::Texts, Step::Contributors], 0) => {
+            "lines of great length were shortened and contributors left out".to_owned()
+        }
         ([Step::Contributors], 0) => "contributors were left out".to_owned(),
         (_, 0) => "contributors and details of what breaks were left out".to_owned(),
         (_, lines) => format!("{lines} lines were left out"),

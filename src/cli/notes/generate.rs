@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
-use semver::Version;
-
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
@@ -18,9 +16,10 @@ use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Person, Tag, TagFacts, TagPattern};
 use crate::notes::signature::Signed;
 use crate::notes::{
-    AlsoIn, Document, Elsewhere, Extent, History, Preset, Recipe, Share, Since, Squash, Wanted,
+    AlsoIn, Document, Elsewhere, Extent, History, Planned, Preset, Recipe, Share, Since, Squash, Wanted,
     first_commits, release,
 };
+use crate::port::Progress as _;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -100,22 +99,16 @@ enum SquashArg {
 
 /// What is asked for.
 enum Asked {
-    One { target: CommitId, tag: Option<TagFacts>, name: Option<Name> },
+    One { target: CommitId, tag: Option<TagFacts>, planned: Option<Planned> },
     Range { from: CommitId, to: CommitId },
     All { head: CommitId },
 }
 
-/// What is not released yet will be called this.
-struct Name {
-    tag: Tag,
-    version: Version,
-}
-
 impl Asked {
     /// What it will be called.
-    fn name(&self) -> Option<&Name> {
+    fn planned(&self) -> Option<&Planned> {
         match self {
-            Self::One { name, .. } => name.as_ref(),
+            Self::One { planned, .. } => planned.as_ref(),
             Self::Range { .. } | Self::All { .. } => None,
         }
     }
@@ -154,13 +147,13 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         .map_err(|error| CliError::usage("notes-path", error.to_string()))?;
     let tags = project.repository.tags(&pattern)?;
     let since = since(&project, &args.since)?;
-    let asked = asked(&project, args, &pattern, &tags)?;
+    let asked = asked(context, &project, args, &pattern, &tags)?;
     let mut telling = telling(context, &project, args, preset, &asked)?;
     // What is read next is kept until the end of the program, which gives all of it back at once.
     let history = ManuallyDrop::new(match &asked {
         // Who contributed for the first time is known when everything was read.
-        Asked::One { target, tag, name } if preset != Preset::Github => {
-            let wanted = one(*target, tag.as_ref(), name.as_ref());
+        Asked::One { target, tag, planned } if preset != Preset::Github => {
+            let wanted = one(*target, tag.as_ref(), planned.as_ref());
             behind(&project, tags, &wanted, since)?
         }
         Asked::Range { from, to } if preset != Preset::Github => {
@@ -215,10 +208,9 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         older: (!complete).then_some(&older),
         first: None,
     };
-    let named = asked.name().map(|name| &name.version);
     let chosen = chosen(&history, &asked, since);
     let make = |(wanted, share): &(Wanted<'_>, Share<'_>), recipe: &Recipe<'_>| {
-        let notes = release(&history, wanted, share, named, recipe);
+        let notes = release(&history, wanted, share, asked.planned(), recipe);
         match failed.borrow_mut().take() {
             Some(error) => Err(CliError::from(error)),
             None => Ok(notes),
@@ -239,10 +231,30 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let made = chosen.iter().map(|one| make(one, &recipe));
     // What has nothing to say about a package, or is empty behind the last release, is no release of a changelog.
     let many = !telling.single;
-    let mut made = made.filter(|notes| {
+    let made = made.filter(|notes| {
         !many || notes.as_ref().map_or(true, |notes| notes.tag.is_some() || !notes.commits.is_empty())
     });
-    answer(context, &args.output, &telling, &mut made)
+    let owned = std::cell::Cell::new(0);
+    let mut made =
+        made.inspect(|notes| owned.set(owned.get() + notes.as_ref().map_or(0, |one| one.commits.len())));
+    let reply = answer(context, &args.output, &telling, &mut made)?;
+    if owned.get() == 0 {
+        context.printer.warn(&nothing(args, &asked, filter.is_empty()));
+    }
+    Ok(reply)
+}
+
+/// Why no commit is told, in words.
+fn nothing(args: &Args, asked: &Asked, every_path: bool) -> String {
+    match asked {
+        _ if !every_path => "no commit changes such a path".to_owned(),
+        Asked::One { tag: Some(tag), .. } => {
+            format!("{} has no commit that no earlier release has", tag.tag)
+        }
+        Asked::One { tag: None, .. } => "no commit follows the last release".to_owned(),
+        Asked::Range { .. } => format!("{} has no commits", args.range.as_deref().unwrap_or_default()),
+        Asked::All { .. } => "there are no commits".to_owned(),
+    }
 }
 
 /// Everything that is known before commits are read.
@@ -263,7 +275,7 @@ fn telling(
         let tag = match asked {
             Asked::One { tag: Some(tag), .. } => Some(&tag.tag),
             Asked::One { tag: None, .. } | Asked::Range { .. } | Asked::All { .. } => {
-                asked.name().map(|name| &name.tag)
+                asked.planned().map(|planned| &planned.tag)
             }
         };
         document.written = settings::written(project, tag, target)?;
@@ -298,26 +310,35 @@ fn since(project: &Project, text: &str) -> Result<Since, CliError> {
     })
 }
 
-/// The tag that --tag, or --bump, gives to what is not released yet.
-fn name(
+/// What --tag, or --bump, makes of what is not released yet.
+fn planned(
+    context: &Context,
     project: &Project,
     args: &Args,
     pattern: &TagPattern,
     head: CommitId,
-) -> Result<Option<Name>, CliError> {
+) -> Result<Option<Planned>, CliError> {
+    // It is released now, unless whoever builds again says when.
+    let time = if context.variable("SOURCE_DATE_EPOCH").is_some() { context.epoch()? } else { context.now };
     if args.bump {
         let version = next::find(project, head, None, args.package.as_deref())??.version;
         let tag = pattern.tag(&version).map_err(|error| CliError::usage("notes-bump", error.to_string()))?;
-        return Ok(Some(Name { tag, version }));
+        return Ok(Some(Planned { tag, version, time }));
     }
     let Some(tag) = &args.tag else { return Ok(None) };
     match pattern.version(tag.as_str()) {
-        Some(version) => Ok(Some(Name { tag: tag.clone(), version })),
+        Some(version) => Ok(Some(Planned { tag: tag.clone(), version, time })),
         None => Err(GitError::NotARelease { tag: tag.to_string(), pattern: pattern.to_string() }.into()),
     }
 }
 
-fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]) -> Result<Asked, CliError> {
+fn asked(
+    context: &Context,
+    project: &Project,
+    args: &Args,
+    pattern: &TagPattern,
+    tags: &[TagFacts],
+) -> Result<Asked, CliError> {
     let repository = &project.repository;
     if let Some(range) = &args.range {
         let (from, to) = range.split_once("..").unwrap_or((range, "HEAD"));
@@ -331,12 +352,12 @@ fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]
     }
     if args.unreleased {
         let target = repository.head()?;
-        let name = name(project, args, pattern, target)?;
-        return Ok(Asked::One { target, tag: None, name });
+        let planned = planned(context, project, args, pattern, target)?;
+        return Ok(Asked::One { target, tag: None, planned });
     }
     if let Some(tag) = &args.tag {
         let facts = repository.tag(tag, pattern)?;
-        return Ok(Asked::One { target: facts.commit, tag: Some(facts), name: None });
+        return Ok(Asked::One { target: facts.commit, tag: Some(facts), planned: None });
     }
     let none = |what: &str| {
         CliError::new(Kind::Usage, "notes-no-release", what.to_owned()).hinted("git fetch --tags")
@@ -346,21 +367,21 @@ fn asked(project: &Project, args: &Args, pattern: &TagPattern, tags: &[TagFacts]
         let found = tags.iter().rfind(|tag| tag.commit == head);
         let found = found.ok_or_else(|| none("HEAD is no release: no release tag points to it"))?;
         let tag = Some(repository.tag(&found.tag, pattern)?);
-        return Ok(Asked::One { target: head, tag, name: None });
+        return Ok(Asked::One { target: head, tag, planned: None });
     }
     let head = repository.head()?;
     if args.latest {
         let found = repository.latest(head, tags)?;
         let found = found.ok_or_else(|| none("HEAD has no release tag behind it"))?;
         let tag = Some(repository.tag(&found.tag, pattern)?);
-        return Ok(Asked::One { target: found.commit, tag, name: None });
+        return Ok(Asked::One { target: found.commit, tag, planned: None });
     }
     Ok(Asked::All { head })
 }
 
 /// What is not released follows the last release of any kind, unless it becomes a stable one.
-fn one<'a>(target: CommitId, tag: Option<&'a TagFacts>, name: Option<&Name>) -> Wanted<'a> {
-    let prerelease = name.is_none_or(|name| !name.version.pre.is_empty());
+fn one<'a>(target: CommitId, tag: Option<&'a TagFacts>, planned: Option<&Planned>) -> Wanted<'a> {
+    let prerelease = planned.is_none_or(|planned| !planned.version.pre.is_empty());
     let unreleased = || Wanted { prerelease, ..Wanted::unreleased(target) };
     tag.map_or_else(unreleased, Wanted::release)
 }
@@ -368,8 +389,8 @@ fn one<'a>(target: CommitId, tag: Option<&'a TagFacts>, name: Option<&Name>) -> 
 /// The releases that are told, newest first, with what they own.
 fn chosen<'a>(history: &'a History, asked: &'a Asked, since: Since) -> Vec<(Wanted<'a>, Share<'a>)> {
     match asked {
-        Asked::One { target, tag, name } => {
-            let wanted = one(*target, tag.as_ref(), name.as_ref());
+        Asked::One { target, tag, planned } => {
+            let wanted = one(*target, tag.as_ref(), planned.as_ref());
             let share = history.shares(&[wanted], since).pop().unwrap_or_default();
             vec![(wanted, share)]
         }

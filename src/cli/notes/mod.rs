@@ -26,7 +26,9 @@ use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
 use crate::model::{CommitId, Tag, TagFacts};
-use crate::notes::{BODY, Document, Extent, Fitted, History, Preset, Recipe, Since, Squash, Wanted, release};
+use crate::notes::{
+    BODY, Document, Extent, Fitted, History, Planned, Preset, Recipe, Since, Squash, Wanted, release,
+};
 use crate::plan::Facts;
 
 #[derive(Debug, clap::Args)]
@@ -134,7 +136,8 @@ pub(super) fn texts(project: &Project, facts: &Facts, document: Document) -> Res
         older: Some(&older(project, &history, facts.commit)),
         first: None,
     };
-    let notes = release(&history, &wanted, &share, Some(&facts.version), &recipe);
+    let planned = Planned { tag: facts.tag.clone(), version: facts.version.clone(), time: facts.created };
+    let notes = release(&history, &wanted, &share, Some(&planned), &recipe);
     let writer = settings::writer(project, preset, project.repository.origin(), facts.commit)?;
     let written = settings::written(project, Some(&facts.tag), facts.commit)?;
     let document = Document { written, ..document };

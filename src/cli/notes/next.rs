@@ -88,7 +88,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
             .fact("expected", "letters, digits and -"));
     }
     let next = find(&project, head, label, args.package.as_deref())??;
-    let wire = v1::notes::Next::from(&next);
+    let wire = v1::next::Next::from(&next);
     let mut text = format!("{}\n", next.version);
     if args.explain {
         let previous = wire.previous.as_deref().unwrap_or("nothing");
@@ -108,8 +108,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 }
 
 /// A commit that decides, as its first line said it, and what else makes it decide.
-fn said(commit: &v1::notes::Deciding) -> String {
-    let v1::notes::Deciding { sha: _, subject, kind, scopes, breaking, release_as } = commit;
+fn said(commit: &v1::next::Deciding) -> String {
+    let v1::next::Deciding { sha: _, subject, kind, scopes, breaking, release_as } = commit;
     let scopes = if scopes.is_empty() { String::new() } else { format!("({})", scopes.join(", ")) };
     let mark = if *breaking { "!" } else { "" };
     let head = if kind.is_empty() { String::new() } else { format!("{kind}{scopes}{mark}: ") };

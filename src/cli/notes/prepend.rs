@@ -34,9 +34,9 @@ pub(super) fn prepend(
     let old = if there { settings::utf8(&shown, fs::read(&full, MAX_BYTES)?)? } else { String::new() };
     let generated = telling.writer.changelog(releases, Extent::Whole)?;
     let newest =
-        releases.iter().filter(|notes| notes.tag.is_some()).max_by_key(|notes| notes.version.clone());
+        releases.iter().filter(|notes| notes.address().is_some()).max_by_key(|notes| notes.version.clone());
     let head_url =
-        newest.and_then(|notes| Some(telling.origin.as_ref()?.compare(notes.tag.as_ref()?.as_str(), "HEAD")));
+        newest.and_then(|notes| Some(telling.origin.as_ref()?.compare(notes.address()?.as_str(), "HEAD")));
     let insert = Insert {
         generated: &generated,
         releases: releases.len(),

@@ -197,9 +197,10 @@ fn scan<'a>(
             (before, previous) = (second.map_or(previous, bare), bare(last));
             continue;
         }
-        // Text between backticks is code: every second piece.
-        for (index, piece) in line.split('`').enumerate() {
-            if index % 2 == 1 {
+        // Text between backticks is code: every second piece, unless nothing closes it.
+        let mut pieces = line.split('`').enumerate().peekable();
+        while let Some((index, piece)) = pieces.next() {
+            if index % 2 == 1 && pieces.peek().is_some() {
                 continue;
             }
             for word in Words::of(piece) {
@@ -210,6 +211,8 @@ fn scan<'a>(
                         (ReferenceKind::Commit, "from") if previous == "commit" => Some("cherry-picked"),
                         (ReferenceKind::Commit, "reverts") if previous == "commit" => Some("reverts"),
                         (ReferenceKind::Commit, _) => None,
+                        // `build fix (#1)`: a forge wrote the number, and nothing before it is about it.
+                        (ReferenceKind::Pr, _) if word.starts_with('(') => None,
                         _ => current,
                     };
                     let (owner, repo) = place.unzip();

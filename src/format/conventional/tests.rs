@@ -37,6 +37,21 @@ fn headers() {
 }
 
 #[test]
+fn numbers_behind_odd_backticks_and_words() {
+    let told = |message: &'static str| -> Vec<(&'static str, &'static str, Option<&'static str>)> {
+        let references = ok(message).references.into_iter();
+        references.map(|reference| (reference.kind.as_str(), reference.id, reference.action)).collect()
+    };
+    // Nothing closes the last one: it is no code.
+    assert_eq!(told("fix: take `date in `<Time>` (#33)"), [("pr", "33", None)]);
+    assert_eq!(told("fix: take `a #1` and `b #2` (#3)"), [("pr", "3", None)]);
+    // The number is of the request that was merged, whatever word stands before it.
+    assert_eq!(told("chore: mend the build fix (#12)"), [("pr", "12", None)]);
+    assert_eq!(told("chore: mend, fixes #12"), [("issue", "12", Some("fixes"))]);
+    assert_eq!(told("fix: x (#5)\n\nCloses #5"), [("pr", "5", None), ("issue", "5", Some("closes"))]);
+}
+
+#[test]
 fn headers_that_are_none() {
     assert_eq!(code(""), ("message-empty", 1));
     assert_eq!(code("\n\n"), ("message-empty", 1));

@@ -1,5 +1,7 @@
 //! `notes` and `archive`.
 
+use insta::assert_snapshot;
+
 use crate::support::command::kyklos;
 use crate::support::repository::Repository;
 
@@ -27,15 +29,56 @@ fn a_release_owns_what_its_tag_reaches_and_earlier_ones_do_not() {
     assert_eq!((commits(0), commits(1), commits(2)), (3, 2, 1));
     assert_eq!(releases[0]["previous_tag"], "v0.1.0");
     assert_eq!(releases[0]["sections"].as_array().unwrap().last().unwrap()["title"], "Breaking Changes");
+    let policies: Vec<_> = releases.iter().map(|release| release["since_policy"].as_str().unwrap()).collect();
+    assert_eq!(policies, ["stable", "tag", "stable"]);
+    assert_eq!(releases[0]["excluded_releases"], serde_json::json!(["v0.1.0"]));
     for (at, tag) in tags.iter().enumerate() {
-        let earlier = if at == 0 { "v0.1.0" } else { ["", "v0.1.0", ""][at] };
-        let mut arguments = vec!["rev-list", tag];
-        if !earlier.is_empty() {
-            arguments.extend(["--not", earlier]);
-        }
+        let mut arguments = vec!["rev-list", tag, "--not"];
+        let excluded = releases[at]["excluded_releases"].as_array().unwrap().iter();
+        arguments.extend(excluded.map(|tag| tag.as_str().unwrap()));
         let expected: Vec<String> = repository.git(&arguments).lines().map(str::to_owned).collect();
         assert_eq!(releases[at]["commits"], serde_json::json!(expected), "{tag}");
     }
+}
+
+#[test]
+fn nothing_to_tell_is_said() {
+    let repository = repository();
+    repository.write("release.yaml", "name: app\n");
+    let run = |line: &str| kyklos(repository.path()).args("notes generate").args(line).run().expect(0).show();
+    assert_snapshot!(run("HEAD..HEAD"), @r"
+    exit 0
+    --- stdout
+    --- stderr
+    warning: HEAD..HEAD has no commits
+    ");
+    assert_snapshot!(run("HEAD..HEAD --format json"), @r#"
+    exit 0
+    --- stdout
+    {"schema":"kyklos-release/notes/v1","ok":true,"data":{"name":"app","repository":null,"whole":false,"releases":[
+    ]},"diagnostics":[]}
+    --- stderr
+    warning: HEAD..HEAD has no commits
+    "#);
+    assert_snapshot!(run("--unreleased --include-path nothing"), @r"
+    exit 0
+    --- stdout
+    ## Unreleased
+
+    No changes that users notice.
+    --- stderr
+    warning: no commit changes such a path
+    ");
+    repository.tag("v0.2.0");
+    assert_snapshot!(run("--unreleased"), @r"
+    exit 0
+    --- stdout
+    ## Unreleased
+
+    No changes that users notice.
+    --- stderr
+    warning: no commit follows the last release
+    ");
 }
 
 #[test]

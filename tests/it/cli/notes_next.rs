@@ -197,6 +197,31 @@ fn a_line_below_a_newer_one() {
     assert!(taken.stderr().contains("2.0.0 is taken by the tag v2.0.0"), "{}", taken.show());
 }
 
+/// Releases come from branches, and the main line goes on above all of them.
+#[test]
+fn a_main_line_whose_releases_come_from_branches() {
+    let repository = Repository::new();
+    repository.commit("feat: begin");
+    repository.tag("v4.3.0");
+    repository.branch("4.x", "main");
+    repository.commit("feat: old line");
+    repository.tag("v4.4.0");
+    repository.switch("main");
+    repository.commit("feat!: new line");
+    let refused = run(&repository, "").expect(5);
+    assert!(refused.stderr().contains("5.0.0 after 4.3.0 is past 4.4.0"), "{}", refused.show());
+    assert!(refused.stderr().contains("Release-As: VERSION"), "{}", refused.show());
+    // What the error asks for helps.
+    repository.commit("chore: release\n\nRelease-As: 5.0.0");
+    assert_eq!(next(&repository, ""), "5.0.0");
+    repository.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    // So does the tag of a prerelease.
+    repository.tag("v5.0.0-beta.1");
+    repository.commit("fix: more");
+    assert_eq!(next(&repository, ""), "5.0.0");
+    assert_eq!(next(&repository, "--pre beta"), "5.0.0-beta.2");
+}
+
 #[test]
 fn the_data_of_a_release_names_the_commits_that_moved_its_version() {
     let repository = Repository::new();
@@ -298,12 +323,33 @@ fn what_is_not_released_is_told_as_what_it_becomes() {
     assert_eq!(told("-u -t v1.1.0-rc.2"), (json!("1.1.0-rc.2"), rc, 1));
     assert_eq!(told("-u --bump"), (json!("1.1.0"), json!("v1.0.0"), 2));
     assert_eq!(told("-l"), (json!("1.1.0-rc.1"), json!("v1.0.0"), 1));
-    let text = kyklos(repository.path())
-        .args("notes generate --unreleased --bump --release-notes")
-        .run()
-        .expect(0)
-        .stdout();
-    assert!(text.contains(" 1.1.0\n\n**type:** minor release, **previous version:** v1.0.0"), "{text}");
+    // It is dated, and its addresses are those of its tag.
+    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
+    let text = |line: &str| {
+        let run = kyklos(repository.path()).args("notes generate --unreleased --bump").args(line);
+        run.env("SOURCE_DATE_EPOCH", "1772323200").run().expect(0).stdout()
+    };
+    let notes = text("--release-notes");
+    let facts =
+        " 1.1.0\n\n**Release date:** 2026-03-01, **type:** minor release, **previous version:** v1.0.0";
+    assert!(notes.contains(facts), "{notes}");
+    assert!(text("").starts_with("## 1.1.0 - 2026-03-01\n"), "{}", text(""));
+    let kept = text("--preset keep-a-changelog");
+    assert!(kept.contains("\n[1.1.0]: https://github.com/acme/app/compare/v1.0.0...v1.1.0\n"), "{kept}");
+    let data: serde_json::Value = serde_json::from_str(&text("--format json")).unwrap();
+    let release = &data["data"]["releases"][0];
+    assert_eq!(
+        (&release["tag"], &release["planned_tag"], &release["date"]),
+        (&json!(null), &json!("v1.1.0"), &json!("2026-03-01"))
+    );
+    repository.write("data.json", data.to_string());
+    let again = kyklos(repository.path()).args("notes generate --from-context data.json").run().expect(0);
+    assert_eq!(again.stdout(), text(""));
+    let today = kyklos(repository.path()).args("notes generate -u -t v1.1.0").run().expect(0).stdout();
+    let heading = today.lines().next().unwrap();
+    assert!(heading.starts_with("## 1.1.0 - 20") && heading.len() == 21, "{heading}");
+    let wrong = kyklos(repository.path()).args("notes generate -u --bump").env("SOURCE_DATE_EPOCH", "soon");
+    assert!(wrong.run().expect(2).stderr().contains("SOURCE_DATE_EPOCH is not a time"));
     repository.tag("v1.1.0");
     let nothing = kyklos(repository.path()).args("notes generate --unreleased --bump").run().expect(1);
     assert!(nothing.stderr().contains("nothing to release after v1.1.0"), "{}", nothing.show());

@@ -150,7 +150,7 @@ fn errors_of_templates_show_the_place_and_what_is_known_there() {
       |
     1 | - {{descripton}}
       |     ^^^^^^^^^^ here
-      known here  advisories, also_in, authors, breaking, description, issues, more, pr, reverts, scopes, sha, shipped, type
+      known here  advisories, also_in, authors, breaking, description, issues, more, pr, prefix, reverts, scopes, sha, shipped, type
     help: did you mean `description`?
     help: `kyklos-release notes template show kyklos` prints a template that works
     ");

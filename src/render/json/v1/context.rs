@@ -11,7 +11,7 @@ use crate::diag::{Hint, Kind, Span};
 use crate::format::conventional::{ReferenceKind, ReferenceSource};
 use crate::model::{CommitId, KnownCommit, KnownPullRequest, Person, Tag};
 use crate::notes::signature::{Doubt, SignatureCounts, SignatureState, Signed};
-use crate::notes::{Contributor, Entry, Place, Reference, ReleaseNotes, Section, Status};
+use crate::notes::{Contributor, Ends, Entry, Place, Reference, ReleaseNotes, Section, Status};
 
 /// The answer that is read.
 const SCHEMA: &str = "kyklos-release/notes/v1";
@@ -87,10 +87,15 @@ struct Data {
 #[derive(Deserialize)]
 struct Release {
     tag: Option<String>,
+    planned_tag: Option<String>,
     version: Option<String>,
     target_sha: String,
     previous_tag: Option<String>,
     date: Option<String>,
+    #[serde(default)]
+    since_policy: String,
+    #[serde(default)]
+    excluded_releases: Vec<String>,
     #[serde(default)]
     aliases: Vec<String>,
     bump: Option<Moved>,
@@ -206,6 +211,9 @@ impl Release {
         let ids = |field, texts: &[String]| {
             texts.iter().map(|text| parsed::<CommitId>(field, text)).collect::<Result<Vec<_>, _>>()
         };
+        let tags = |field, texts: &[String]| {
+            texts.iter().map(|text| parsed::<Tag>(field, text)).collect::<Result<Vec<_>, _>>()
+        };
         let mut sections = Vec::new();
         let mut breaking = Vec::new();
         for lines in &self.sections {
@@ -220,15 +228,14 @@ impl Release {
         });
         Ok(ReleaseNotes {
             tag: optional("tag", self.tag.as_ref())?,
+            planned_tag: optional("planned_tag", self.planned_tag.as_ref())?,
             version: optional::<Version>("version", self.version.as_ref())?,
             target: parsed("target_sha", &self.target_sha)?,
             previous: optional("previous_tag", self.previous_tag.as_ref())?,
             previous_version: optional("bump.from", self.bump.as_ref().map(|bump| &bump.from))?,
-            aliases: self
-                .aliases
-                .iter()
-                .map(|tag| parsed::<Tag>("aliases", tag))
-                .collect::<Result<_, _>>()?,
+            ends: Ends::ALL.into_iter().find(|ends| ends.as_str() == self.since_policy).unwrap_or_default(),
+            excluded: tags("excluded_releases", &self.excluded_releases)?,
+            aliases: tags("aliases", &self.aliases)?,
             date: day.map(|day| day.to_string()),
             commits: ids("commits", &self.commits)?,
             deciding: match &self.bump {

@@ -5,6 +5,7 @@ pub mod files;
 pub mod gate;
 pub mod image;
 pub mod lint;
+pub mod next;
 pub mod notes;
 pub mod publish;
 pub mod rehearse;
@@ -40,7 +41,7 @@ pub const ALL: &[Described] = &[
     Described { name: "notes", schema: || schema_for!(Envelope<notes::Notes>) },
     Described { name: "notes-import", schema: || schema_for!(Envelope<lint::Imported>) },
     Described { name: "notes-lint", schema: || schema_for!(Envelope<lint::Linted>) },
-    Described { name: "notes-next", schema: || schema_for!(Envelope<notes::Next>) },
+    Described { name: "notes-next", schema: || schema_for!(Envelope<next::Next>) },
     Described { name: "notes-parse", schema: || schema_for!(Envelope<Vec<notes::Parsed>>) },
     Described { name: "notes-template-check", schema: || schema_for!(Envelope<String>) },
     Described { name: "notes-template-list", schema: || schema_for!(Envelope<Vec<String>>) },

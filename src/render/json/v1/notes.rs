@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::format::conventional::{Message, MessageError};
 use crate::model::{CommitId, Origin};
-use crate::notes::{self, Bump, Entry, Fitted, ReleaseNotes, Status};
+use crate::notes::{self, Entry, Fitted, ReleaseNotes, Status};
 
 /// `notes generate`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -37,7 +37,7 @@ pub struct Body {
     pub limit: Option<u64>,
     /// How many lines were left out.
     pub left_out: u64,
-    /// What was done to stay within the limit, in order: `contributors`, `details`, `counts`, `lines`.
+    /// What was done to stay within the limit, in order: `texts`, `contributors`, `details`, `counts`, `lines`.
     pub steps: Vec<String>,
     /// Whether it is a template for a person to fill in, because the notes could not be made.
     pub manual: bool,
@@ -63,19 +63,27 @@ pub struct Changelog {
 pub struct Release {
     /// `null` for what is not released.
     pub tag: Option<String>,
+    /// The tag that it will have; only of what is not released, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned_tag: Option<String>,
     /// The version in the tag.
     pub version: Option<String>,
     /// The commit.
     pub target_sha: String,
     /// The release before.
     pub previous_tag: Option<String>,
+    /// What ended the notes: `stable` releases, a release of any kind (`tag`), or a `revision` that was named.
+    pub since_policy: String,
+    /// The nearest releases that ended them, lowest version first: `git rev-list TAG --not` these is what the release
+    /// owns, where neither paths nor a range were asked for.
+    pub excluded_releases: Vec<String>,
     /// Other release tags of the same commit.
     pub aliases: Vec<String>,
     /// The page with everything since the release before.
     pub compare_url: Option<String>,
     /// How the version moved since the release before.
     pub bump: Option<Moved>,
-    /// `YYYY-MM-DD` of the tag.
+    /// `YYYY-MM-DD` of the tag, or of the day on which a version was planned.
     pub date: Option<String>,
     /// Whether it is a prerelease.
     pub prerelease: bool,
@@ -338,9 +346,12 @@ impl Release {
             .map(|(section, entries)| Section { title: section.title().to_owned(), entries: lines(entries) });
         Self {
             tag: notes.tag.as_ref().map(ToString::to_string),
+            planned_tag: notes.planned_tag.as_ref().map(ToString::to_string),
             version: notes.version.as_ref().map(ToString::to_string),
             target_sha: notes.target.to_string(),
             previous_tag: notes.previous.as_ref().map(ToString::to_string),
+            since_policy: notes.ends.as_str().to_owned(),
+            excluded_releases: notes.excluded.iter().map(ToString::to_string).collect(),
             aliases: notes.aliases.iter().map(ToString::to_string).collect(),
             compare_url: notes.compare_url(origin),
             bump: Moved::of(notes),
@@ -414,68 +425,6 @@ impl Contributor {
             first_time: contributor.first_time,
             first_sha: contributor.first_sha.to_string(),
             first_pr: contributor.first_pr.clone(),
-        }
-    }
-}
-
-/// `notes next`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Next {
-    /// The version.
-    pub version: String,
-    /// The release it follows.
-    pub previous: Option<String>,
-    /// The version of that release.
-    pub from: Option<String>,
-    /// `major`, `minor` or `patch`.
-    pub bump: String,
-    /// The commits that decide.
-    pub because: Vec<Deciding>,
-    /// The prerelease under way, when it is that which decides.
-    pub under_way: Option<String>,
-}
-
-/// A commit that decides.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Deciding {
-    /// The commit.
-    pub sha: String,
-    /// What it says.
-    pub subject: String,
-    /// The type; empty for a message without one.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The scopes.
-    pub scopes: Vec<String>,
-    /// Whether it breaks something.
-    pub breaking: bool,
-    /// The version its footer `Release-As` asks for, when that is why it decides.
-    pub release_as: Option<String>,
-}
-
-impl From<&notes::Next> for Next {
-    fn from(next: &notes::Next) -> Self {
-        let bump = match next.bump {
-            Bump::Major => "major",
-            Bump::Minor => "minor",
-            Bump::Patch => "patch",
-        };
-        let asked = next.told.then(|| next.version.to_string());
-        let deciding = |entry: &Entry| Deciding {
-            sha: entry.id.to_string(),
-            subject: entry.description.clone(),
-            kind: entry.kind.clone(),
-            scopes: entry.scopes.clone(),
-            breaking: !entry.breaking.is_empty(),
-            release_as: asked.clone(),
-        };
-        Self {
-            version: next.version.to_string(),
-            previous: next.previous.as_ref().map(ToString::to_string),
-            from: next.from.as_ref().map(ToString::to_string),
-            bump: bump.to_owned(),
-            because: next.because.iter().map(deciding).collect(),
-            under_way: next.under_way.as_ref().map(ToString::to_string),
         }
     }
 }
