@@ -152,7 +152,8 @@ impl Context {
     }
 
     /// Runs the asynchronous part of a command. SIGINT and SIGTERM raise the stop flag, which a job sees between two
-    /// steps; a job that does not end within [`GRACE`] is dropped where it waits.
+    /// steps; a job that does not end within [`GRACE`] is dropped where it waits. Uploads that were left open are given up
+    /// then. A second signal ends whatever is waited for.
     pub(crate) fn block_on<T>(
         &self,
         future: impl Future<Output = Result<T, CliError>>,
@@ -163,16 +164,28 @@ impl Context {
             .map_err(|source| FilesError::io("start", Path::new("the runtime"), source))?;
         let stop = self.printer.stop_flag();
         runtime.block_on(async {
-            tokio::select! {
+            let mut signals = Signals::listen();
+            let answer = tokio::select! {
                 // The signals first: a job that never waits would not let them be looked at.
                 biased;
                 () = async {
-                    stopped().await;
+                    signals.next().await;
                     stop.store(true, Ordering::Relaxed);
-                    tokio::time::sleep(GRACE).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(GRACE) => {}
+                        () = signals.next() => {}
+                    }
                 } => Err(stopped_by_signal()),
                 answer = future => answer,
+            };
+            if let Some(wire) = self.wire.get() {
+                tokio::select! {
+                    biased;
+                    () = signals.next() => {}
+                    () = wire.part() => {}
+                }
             }
+            answer
         })
     }
 
@@ -268,23 +281,42 @@ fn stopped_by_signal() -> CliError {
         .hinted("run the same command again; it goes on where this one stopped")
 }
 
+/// The wishes of others that the process should stop.
 #[cfg(unix)]
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+struct Signals(Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>);
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+            (Ok(interrupt), Ok(terminate)) => Self(Some((interrupt, terminate))),
+            // Without them the process ends by itself.
+            _ => Self(None),
+        }
+    }
+
+    async fn next(&mut self) {
+        let Some((interrupt, terminate)) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn stopped() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }

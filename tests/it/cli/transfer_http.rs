@@ -255,6 +255,38 @@ fn a_transfer_that_hangs_stops_when_it_is_told_to() {
             "{method}: {}",
             run.show()
         );
-        assert!(host.stored("app").tags.is_empty());
+        let stored = host.stored("app");
+        assert!(stored.tags.is_empty());
+        assert_eq!(stored.open_uploads(), 0, "{method}: {:#?}", host.routes());
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_signal_waits_for_nobody() {
+    let here = tempfile::tempdir().unwrap();
+    assemble(here.path());
+    // Until the end, from when the host is told that the upload is given up.
+    let left = |signals: &[&str]| {
+        let host = TestRegistry::start(Options::default());
+        host.fail("PUT", "uploads", 9, Fault::Hang);
+        host.fail("DELETE", "uploads", 9, Fault::Hang);
+        let started = kyklos(here.path())
+            .args("image push oci:a:v1.0.0")
+            .arg(format!("{}/app:v1.0.0", host.host()))
+            .spawn();
+        let mut since = std::time::Instant::now();
+        for (method, signal) in ["PUT", "DELETE"].into_iter().zip(signals) {
+            while !host.log().iter().any(|one| one.method == method && one.path.contains("uploads")) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            started.signal(signal);
+            since = std::time::Instant::now();
+        }
+        let _ = started.wait().expect(6);
+        assert!(host.stored("app").tags.is_empty());
+        since.elapsed()
+    };
+    let (patient, impatient) = (left(&["-INT"]), left(&["-INT", "-TERM"]));
+    assert!(impatient < patient, "{impatient:?} and {patient:?}");
 }

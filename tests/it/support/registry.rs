@@ -153,6 +153,13 @@ struct Upload {
     state: u32,
 }
 
+impl Stored {
+    /// How many uploads were opened and neither ended nor given up.
+    pub(crate) fn open_uploads(&self) -> usize {
+        self.uploads.len()
+    }
+}
+
 /// Called after every request with what is stored.
 type Watch = Box<dyn Fn(&BTreeMap<String, Stored>) + Send>;
 

@@ -6,6 +6,7 @@ mod faults;
 mod hostile;
 mod places;
 mod second;
+mod sessions;
 
 use std::future::Future;
 use std::io::Read as _;

@@ -42,6 +42,9 @@ const CHUNK: u64 = 4 << 20;
 /// Progress is told about every so many bytes.
 const TOLD: u64 = 1 << 20;
 
+/// How long a host is given to hear that an upload is given up.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// How much of a blob goes into one request, from the fewest requests to the most patient ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
@@ -63,14 +66,27 @@ impl Step {
     }
 }
 
-/// An upload the host has opened.
+/// An upload the host has opened. One that is dropped before it is over is left behind: the host is told at the end of
+/// the run, since no other run goes on with it.
 struct Session {
+    registry: HttpRegistry,
     /// The newest `Location`: older ones may be refused.
     at: Url,
     /// Bytes that have arrived.
     received: u64,
     /// The least a chunk may have (`OCI-Chunk-Min-Length`).
     least: u64,
+    /// Whether the host has no such session any more.
+    over: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if !self.over {
+            let (registry, at) = (self.registry.clone(), self.at.clone());
+            self.registry.inner.line.leave_behind(async move { registry.give_up(&at).await });
+        }
+    }
 }
 
 /// What came of asking for a session.
@@ -106,7 +122,7 @@ impl HttpRegistry {
                 Failed::Missing(error) => (error, None),
                 Failed::Final(error) if too_much(&error) && Step::of(level) < Step::Chunks => {
                     self.inner.host.learn(|known| known.smaller_uploads = level + 1);
-                    self.cancel(&session).await;
+                    self.cancel(&mut session).await;
                     match self.begin(content, None, &mut tries).await? {
                         Begun::Stored(stored) => return Ok(stored),
                         Begun::Session(new) => session = new,
@@ -123,7 +139,7 @@ impl HttpRegistry {
                     continue;
                 }
                 failed @ (Failed::Final(_) | Failed::Forbidden(_)) => {
-                    self.cancel(&session).await;
+                    self.cancel(&mut session).await;
                     return Err(failed.into());
                 }
             };
@@ -132,10 +148,10 @@ impl HttpRegistry {
             }
             // Whether it took effect is not known, so look before sending anything again.
             let before = session.received;
-            match self.status(&session).await? {
-                Some(found) if found.received > 0 => {
-                    session = found;
-                    if session.received > before {
+            self.look(&mut session).await?;
+            match session.received {
+                received if received > 0 && !session.over => {
+                    if received > before {
                         tries.reset();
                     }
                 }
@@ -146,6 +162,7 @@ impl HttpRegistry {
                 },
             }
         }
+        session.over = true;
         self.inner.host.wrote(format!("blobs/{}", content.digest()));
         self.inner.host.trust_again(content.digest());
         Ok(Stored::Uploaded)
@@ -224,7 +241,8 @@ impl HttpRegistry {
                 }
                 let least = text(&reply.headers, "oci-chunk-min-length").and_then(|least| least.parse().ok());
                 let at = self.location(reply)?;
-                Ok(Begun::Session(Session { at, received: 0, least: least.unwrap_or(0) }))
+                let (registry, least) = (self.clone(), least.unwrap_or(0));
+                Ok(Begun::Session(Session { registry, at, received: 0, least, over: false }))
             }
         }
     }
@@ -319,23 +337,36 @@ impl HttpRegistry {
         }
     }
 
-    /// How much of a session has arrived; `None` when there is no such session.
-    async fn status(&self, session: &Session) -> Result<Option<Session>, RegistryError> {
-        let ask = Ask::new(Method::GET, Place::At(&session.at)).may_miss();
-        let reply = match self.send(&ask).await {
-            Ok(Some(reply)) => reply,
+    /// Asks how much of a session has arrived, and whether it is still there.
+    async fn look(&self, session: &mut Session) -> Result<(), RegistryError> {
+        let at = session.at.clone();
+        session.received = 0;
+        match self.send(&Ask::new(Method::GET, Place::At(&at)).may_miss()).await {
+            Ok(Some(reply)) => {
+                session.at = self.location(&reply).unwrap_or(at);
+                session.received = arrived(&reply).unwrap_or(0);
+                Ok(())
+            }
+            Ok(None) => {
+                session.over = true;
+                Ok(())
+            }
             // A host that does not answer this question is asked for a new session.
-            Ok(None) | Err(RegistryError::Answered { fault: Fault::Refused, .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let at = self.location(&reply).unwrap_or_else(|_| session.at.clone());
-        let received = arrived(&reply).unwrap_or(0);
-        Ok(Some(Session { at, received, least: session.least }))
+            Err(RegistryError::Answered { fault: Fault::Refused, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Gives a session up. Hosts forget sessions by themselves, so it does not matter when they do not listen.
-    async fn cancel(&self, session: &Session) {
-        let _ = self.once(&Ask::new(Method::DELETE, Place::At(&session.at)), None).await;
+    async fn cancel(&self, session: &mut Session) {
+        session.over = true;
+        self.give_up(&session.at.clone()).await;
+    }
+
+    /// Gives a session up. Hosts forget sessions by themselves, so it does not matter when they do not listen, and they
+    /// are not waited for long.
+    async fn give_up(&self, at: &Url) {
+        let ask = Ask::new(Method::DELETE, Place::At(at));
+        let _ = tokio::time::timeout(PARTING, self.once(&ask, None)).await;
     }
 
     fn location(&self, reply: &Reply) -> Result<Url, RegistryError> {

@@ -55,7 +55,7 @@ impl Wire {
     pub fn new(settings: WireSettings) -> Arc<Self> {
         let WireSettings { http, plain_http, credentials, jobs, patience, traffic } = settings;
         Arc::new(Self {
-            line: Arc::new(Line { http: Http::new(http), credentials, patience, traffic }),
+            line: Arc::new(Line::new(Http::new(http), credentials, patience, traffic)),
             plain_http,
             jobs: jobs.max(1),
             hosts: Mutex::default(),
@@ -70,6 +70,13 @@ impl Wire {
                 .or_insert_with(|| Arc::new(self.host(&repository))),
         );
         HttpRegistry::new(Arc::clone(&self.line), host, repository, access)
+    }
+
+    /// Tells hosts of uploads that were left open; hosts that do not listen are not waited for longer than two seconds.
+    /// To be called when everything else is done: an upload is never gone on with by another run, which knows nothing of
+    /// this one.
+    pub async fn part(&self) {
+        self.line.part().await;
     }
 
     /// The number of requests so far.
