@@ -9,5 +9,7 @@ use meant::inside;
 
 pub use lint::{Lint, LintRule, WrittenLint, WrittenSeverity};
 pub use meant::{Config, ConfigError, Image, Mirror};
-pub use notes::{BumpLevel, Notes, NotesPreset, ReferenceName, TrackerSettings, UNTYPED, WrittenNotes};
+pub use notes::{
+    BumpLevel, Notes, NotesPreset, OTHER, ReferenceName, TrackerSettings, UNTYPED, WrittenNotes,
+};
 pub use written::{WrittenConfig, WrittenImage, WrittenMirror, WrittenMode};

@@ -24,8 +24,8 @@ pub struct WrittenNotes {
     /// Headings in their order. Sections that are not named follow.
     #[serde(default)]
     pub sections: Vec<String>,
-    /// The heading under which a type stands, or `hidden`: `perf: Performance`. `type(scope)` is more than `type`, and
-    /// `untyped` stands for messages without a type.
+    /// The heading under which a type stands, or `hidden`: `perf: Performance`. `type(scope)` is more than `type`;
+    /// `untyped` stands for messages without a type, and `other` for types that are none of the usual ones.
     #[serde(default)]
     pub types: BTreeMap<String, String>,
     /// Commits that are not told, by id or at least seven digits of it.
@@ -36,9 +36,10 @@ pub struct WrittenNotes {
     /// Accounts on the forge by address: `ada@example.com: ada`.
     #[serde(default)]
     pub authors: BTreeMap<String, String>,
-    /// Which number of the version a type moves: `docs: patch`. `type(scope)` is more than `type`, and `breaking` is
-    /// what breaks users, whatever its type, and `untyped` messages without a type. Default: `breaking` major, `feat` and deprecations minor, quiet types such
-    /// as `docs` and `chore` none unless their scope is `deps`, everything else patch.
+    /// Which number of the version a type moves: `docs: patch`. `type(scope)` is more than `type`; `breaking` stands
+    /// for what breaks users, whatever its type, `untyped` for messages without a type, and `other` for types that are
+    /// none of the usual ones. Default: `breaking` major, `feat` and deprecations minor, quiet types such as `docs` and
+    /// `chore` none unless their scope is `deps`, everything else patch.
     #[serde(default)]
     pub bump: BTreeMap<String, BumpLevel>,
     /// The same before 1.0.0, where it differs. Default: `breaking` minor.
@@ -133,6 +134,8 @@ pub struct Notes {
 
 /// What stands for messages without a type, beside the types.
 pub const UNTYPED: &str = "untyped";
+/// What stands for types that are none of the usual ones.
+pub const OTHER: &str = "other";
 /// What stands for no heading.
 const HIDDEN: &str = "hidden";
 /// The longest heading.

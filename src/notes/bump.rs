@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
-use super::entry::{Entry, Place, is_quiet};
-use crate::config::{BumpLevel, UNTYPED};
+use super::entry::{Entry, Place, is_quiet, is_unusual};
+use crate::config::{BumpLevel, OTHER, UNTYPED};
 
 /// Which part of the version moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +47,9 @@ impl BumpTable {
             entry.scopes.iter().find_map(|scope| said(&format!("{}({})", entry.kind, scope.to_lowercase())));
         let noise = entry.kind.is_empty() && entry.place == Place::Hidden;
         let kind = if entry.kind.is_empty() { UNTYPED } else { &entry.kind };
-        let plain = scoped.or_else(|| said(kind).filter(|_| !noise)).unwrap_or_else(|| usual(entry));
+        let other = || said(OTHER).filter(|_| is_unusual(&entry.kind));
+        let plain =
+            scoped.or_else(|| said(kind).filter(|_| !noise)).or_else(other).unwrap_or_else(|| usual(entry));
         if entry.breaking.is_empty() { plain } else { plain.max(breaking()) }
     }
 }
@@ -122,6 +124,12 @@ mod tests {
                 .map(|(kind, level)| (kind.to_owned(), level))
                 .into(),
         };
+        let quiet = BumpTable { any: [("other".to_owned(), BumpLevel::None)].into(), ..BumpTable::default() };
+        assert_eq!(of(&usual, "parser: x", "1.0.0"), Some(Bump::Patch));
+        assert_eq!(
+            (of(&quiet, "parser: x", "1.0.0"), of(&quiet, "fix: x", "1.0.0")),
+            (None, Some(Bump::Patch))
+        );
         assert_eq!(of(&own, "docs: x", "1.0.0"), Some(Bump::Patch));
         assert_eq!(of(&own, "feat(Internal): x", "1.0.0"), None);
         assert_eq!(of(&own, "feat: x", "0.1.0"), Some(Bump::Patch));

@@ -92,6 +92,11 @@ pub(super) fn is_quiet(kind: &str) -> bool {
     QUIET.contains(&kind)
 }
 
+/// Whether a type is none of the usual ones.
+pub(super) fn is_unusual(kind: &str) -> bool {
+    !kind.is_empty() && Section::of(kind).is_none() && !is_quiet(kind)
+}
+
 /// Where a commit stands in the notes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -330,8 +335,7 @@ impl Entry {
     /// of the program. `None` for nothing.
     pub(super) fn prefix(&self) -> Option<String> {
         let changed = self.place == Place::Listed(Section::Changed);
-        let part =
-            changed && !self.kind.is_empty() && Section::of(&self.kind).is_none() && !is_quiet(&self.kind);
+        let part = changed && is_unusual(&self.kind);
         let part = part.then_some(self.kind.as_str());
         let parts: Vec<&str> = part.into_iter().chain(self.scopes.iter().map(String::as_str)).collect();
         (!parts.is_empty()).then(|| parts.join(", "))
@@ -363,7 +367,7 @@ fn merged_pr(message: &str) -> Option<(&str, &str)> {
 /// `text (#12)` to `text`, when the number is told as a reference as well.
 fn without_number<'a>(text: &'a str, references: &[Reference]) -> &'a str {
     let cut = || {
-        let (before, number) = text.strip_suffix(')')?.rsplit_once(" (")?;
+        let (before, number) = text.strip_suffix(')')?.rsplit_once('(')?;
         let number = number.strip_prefix(['#', '!'])?;
         references.iter().any(|reference| reference.id == number).then_some(before.trim_end())
     };
@@ -422,6 +426,7 @@ mod tests {
         let plain = Entry::of_message(ID, "Update things (#7)\n\nFixes #9").unwrap();
         assert_eq!((plain.description.as_str(), plain.references.len()), ("Update things", 2));
         assert_eq!(Entry::of_message(ID, "(#7)").unwrap().description, "(#7)");
+        assert_eq!(Entry::of_message(ID, "fix: say `it`(#7)").unwrap().description, "say `it`");
     }
 
     #[test]

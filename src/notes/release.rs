@@ -66,6 +66,12 @@ pub struct ReleaseNotes {
 }
 
 impl ReleaseNotes {
+    /// Puts the oldest line of each section first.
+    pub fn turn(&mut self) {
+        self.sections.iter_mut().for_each(|(_, entries)| entries.reverse());
+        self.breaking.reverse();
+    }
+
     /// The page with everything since the release before; up to the branch for what is not released.
     pub fn compare_url(&self, origin: Option<&Origin>) -> Option<String> {
         let to = self.address().map_or("HEAD", |tag| tag.as_str());

@@ -183,6 +183,13 @@ impl Writer {
         Ok(self)
     }
 
+    /// Leaves a built-in partial empty.
+    pub fn without(mut self, name: &str) -> Result<Self, RenderError> {
+        self.register(name, &format!("the built-in template {name}"), "")?;
+        self.flatten()?;
+        Ok(self)
+    }
+
     /// Whether every template is a built-in one.
     pub fn is_built_in(&self) -> bool {
         self.own.is_empty() && !self.engine.has_template(OWN)

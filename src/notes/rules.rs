@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::bump::BumpTable;
-use super::entry::{Entry, Place, Section};
+use super::entry::{Entry, Place, Section, is_unusual};
 use super::overrides::{Overrides, has_footer};
 use super::relation::merge_number;
 use super::tracker::Tracker;
-use crate::config::UNTYPED;
+use crate::config::{OTHER, UNTYPED};
 use crate::model::Commit;
 
 /// The footer of commits that are not told.
@@ -58,7 +58,8 @@ impl Rules {
         let scoped = entry.scopes.iter().map(|scope| format!("{}({})", entry.kind, scope.to_lowercase()));
         let found = scoped.filter_map(|key| self.types.get(&key)).next();
         let kind = if entry.kind.is_empty() { UNTYPED } else { &entry.kind };
-        match found.or_else(|| self.types.get(kind)) {
+        let other = || self.types.get(OTHER).filter(|_| is_unusual(&entry.kind));
+        match found.or_else(|| self.types.get(kind)).or_else(other) {
             Some(Some(section)) => entry.place = Place::Listed(section.clone()),
             Some(None) => entry.place = Place::Hidden,
             None => {}

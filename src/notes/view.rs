@@ -1,6 +1,7 @@
 //! What templates see of a release.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -179,7 +180,7 @@ impl<'a> View<'a> {
                 .collect(),
             breaking_left_out: left_out.breaking,
             breaking_written: document.and_then(|document| document.written("breaking")),
-            contributors: notes.contributors.iter().map(PersonView::of).collect(),
+            contributors: different(&notes.contributors).map(PersonView::of).collect(),
             new_contributors: notes
                 .contributors
                 .iter()
@@ -291,6 +292,12 @@ fn told(note: &str) -> (String, &str) {
     }
     let (line, rest) = note.split_at(at);
     (line.split_whitespace().collect::<Vec<_>>().join(" "), rest.trim())
+}
+
+/// People who would be told in the same words are told once.
+fn different(people: &[Contributor]) -> impl Iterator<Item = &Contributor> {
+    let mut told = HashSet::new();
+    people.iter().filter(move |person| told.insert((&person.name, &person.login)))
 }
 
 impl<'a> PersonView<'a> {

@@ -130,6 +130,15 @@ impl Repository {
         Ok(tags)
     }
 
+    /// The names of all tags, sorted.
+    pub fn tag_names(&self) -> Result<Vec<String>, GitError> {
+        let references = match references::tags(self.inner.commondir()) {
+            Some(references) => references,
+            None => self.tag_references()?,
+        };
+        Ok(references.into_keys().collect())
+    }
+
     /// The tags as the library reads them.
     fn tag_references(&self) -> Result<BTreeMap<String, references::Target>, GitError> {
         let failed = |error| GitError::read("list the tags", error);

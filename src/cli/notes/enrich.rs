@@ -39,7 +39,39 @@ impl EnrichArgs {
         author: &AddressOf<'_>,
     ) -> Result<Enrichment, CliError> {
         let wanted = wanted(releases, author);
+        let (known, reason) = self.known(context, project, &wanted)?;
+        let enrichment = Enrichment::new(known, &wanted, author);
+        if enrichment.missing() > 0 {
+            let reason = reason.unwrap_or_else(|| "it was not asked".to_owned());
+            let missing = enrichment.missing();
+            let commits = if missing == 1 { "commit" } else { "commits" };
+            let told = format!("pull requests or accounts of {missing} {commits} are not known: {reason}");
+            if self.require_enrichment {
+                return Err(CliError::new(Kind::Undecided, "notes-enrichment", told)
+                    .hinted("leave --require-enrichment out to go on without them"));
+            }
+            context.printer.warn(&told);
+        }
+        Ok(enrichment)
+    }
+
+    /// What the forge, or the cache, knows about commits, and why not everything is known.
+    fn known(
+        &self,
+        context: &Context,
+        project: &Project,
+        wanted: &[CommitId],
+    ) -> Result<(BTreeMap<CommitId, KnownCommit>, Option<String>), CliError> {
         let origin = project.repository.origin();
+        // A repository of this name on GitHub would be somebody else's.
+        let told = ["GITHUB_GRAPHQL_URL", "GITHUB_API_URL", "GITHUB_REPOSITORY"];
+        if let Some(origin) = origin.as_ref().filter(|origin| !origin.host.eq_ignore_ascii_case("github.com"))
+            && told.iter().all(|name| context.variable(name).is_none())
+        {
+            let reason =
+                format!("{} is not asked, only GitHub is; GITHUB_API_URL names a server of it", origin.host);
+            return Ok((BTreeMap::new(), Some(reason)));
+        }
         let of_origin = origin.as_ref().map(|origin| format!("{}/{}", origin.owner, origin.repo));
         let base = project.repository.branch();
         let source = Source::new(&Environment {
@@ -65,20 +97,7 @@ impl EnrichArgs {
             context.printer.warn(&format!("what {} says is not kept: {error}", source.host()));
         }
         known.extend(answers.known);
-        let enrichment = Enrichment::new(known, &wanted, author);
-        if enrichment.missing() > 0 {
-            let reason = answers.reason.unwrap_or_else(|| "it was not asked".to_owned());
-            let told = format!(
-                "pull requests or accounts of {} commits are not known: {reason}",
-                enrichment.missing()
-            );
-            if self.require_enrichment {
-                return Err(CliError::new(Kind::Undecided, "notes-enrichment", told)
-                    .hinted("leave --require-enrichment out to go on without them"));
-            }
-            context.printer.warn(&told);
-        }
-        Ok(enrichment)
+        Ok((known, answers.reason))
     }
 
     /// Asks about commits of which nothing fresh is known. With --offline nobody is asked.

@@ -10,10 +10,11 @@ use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::answer::answer;
 use super::output::{Output, Telling};
+use super::releases::{ReleaseArgs, Releases};
 use super::{behind, enrich, from_context, manual, next, older, settings, signatures, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
-use crate::model::{Commit, CommitId, Person, Tag, TagFacts, TagPattern};
+use crate::model::{Commit, CommitId, Person, Tag, TagFacts};
 use crate::notes::signature::Signed;
 use crate::notes::{
     AlsoIn, Document, Elsewhere, Extent, History, Planned, Preset, Recipe, Share, Since, Squash, Wanted,
@@ -57,15 +58,20 @@ pub(super) struct Args {
     /// to the last release), stable, tag, or a revision
     #[arg(long, value_name = "stable|tag|REV", default_value = "policy")]
     since: String,
-    /// Only a package of release.yaml: its tags and its paths
-    #[arg(long, value_name = "PACKAGE")]
-    package: Option<String>,
+    #[command(flatten)]
+    releases: ReleaseArgs,
     /// Only commits that change such a path; again for more
     #[arg(long, value_name = "GLOB")]
     include_path: Vec<String>,
     /// No commits that change only such paths; again for more
     #[arg(long, value_name = "GLOB")]
     exclude_path: Vec<String>,
+    /// A commit that is not told, by seven digits or more of its id; again for more
+    #[arg(long, value_name = "SHA")]
+    skip_commit: Vec<String>,
+    /// Which line of a section comes first
+    #[arg(long, value_enum, default_value_t = SortArg::Newest)]
+    sort: SortArg,
     /// A line per merge, none for what it brings
     #[arg(long)]
     first_parent: bool,
@@ -78,7 +84,7 @@ pub(super) struct Args {
     /// Take the releases from an answer of `notes generate --format json`; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "range", "tag", "latest", "current", "unreleased", "all", "package", "include_path", "exclude_path",
-        "first_parent", "squash", "since", "also_in",
+        "first_parent", "squash", "since", "also_in", "tag_pattern", "ignore_tags", "skip_commit", "sort",
     ])]
     from_context: Option<PathBuf>,
     #[command(flatten)]
@@ -95,6 +101,14 @@ enum SquashArg {
     Breaking,
     /// Each that has a type is a line of its own
     All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SortArg {
+    /// The newest commit
+    Newest,
+    /// The oldest commit
+    Oldest,
 }
 
 /// What is asked for.
@@ -138,16 +152,13 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let project = Project::open(context)?;
     let preset = args.output.preset.unwrap_or_else(|| settings::preset(&project.config.notes));
-    let (pattern, mut include) = match &args.package {
-        Some(name) => settings::package(&project, name)?,
-        None => (project.config.tag.clone(), Vec::new()),
-    };
-    include.extend(args.include_path.iter().cloned());
+    let releases = args.releases.find(context, &project)?;
+    let include: Vec<String> = releases.paths.iter().chain(&args.include_path).cloned().collect();
     let filter = PathFilter::new(&include, &args.exclude_path)
         .map_err(|error| CliError::usage("notes-path", error.to_string()))?;
-    let tags = project.repository.tags(&pattern)?;
     let since = since(&project, &args.since)?;
-    let asked = asked(context, &project, args, &pattern, &tags)?;
+    let asked = asked(context, &project, args, &releases)?;
+    let tags = releases.tags;
     let mut telling = telling(context, &project, args, preset, &asked)?;
     // What is read next is kept until the end of the program, which gives all of it back at once.
     let history = ManuallyDrop::new(match &asked {
@@ -166,7 +177,8 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     });
     let complete = matches!(asked, Asked::All { .. }) || preset == Preset::Github;
     let told = settings::person(&project);
-    let rules = settings::rules(&project, preset, asked.target())?;
+    let mut rules = settings::rules(&project, preset, asked.target())?;
+    rules.ignore.extend(settings::ignored(&args.skip_commit)?);
     let failed = std::cell::RefCell::new(None::<GitError>);
     let paths = project.repository.paths(&filter);
     let tree_of = |id| history.commit(id).map(|commit| commit.tree);
@@ -210,7 +222,10 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     };
     let chosen = chosen(&history, &asked, since);
     let make = |(wanted, share): &(Wanted<'_>, Share<'_>), recipe: &Recipe<'_>| {
-        let notes = release(&history, wanted, share, asked.planned(), recipe);
+        let mut notes = release(&history, wanted, share, asked.planned(), recipe);
+        if args.sort == SortArg::Oldest {
+            notes.turn();
+        }
         match failed.borrow_mut().take() {
             Some(error) => Err(CliError::from(error)),
             None => Ok(notes),
@@ -268,7 +283,7 @@ fn telling(
     let target = asked.target();
     let origin = project.repository.origin();
     let writer = settings::writer(project, preset, origin.clone(), target)?;
-    let name = args.package.clone().unwrap_or_else(|| project.config.name.to_string());
+    let name = args.releases.package.clone().unwrap_or_else(|| project.config.name.to_string());
     let mut document = Document { name, ..Document::default() };
     if args.output.release_notes {
         // What is not released yet is written for the tag it will have.
@@ -315,13 +330,14 @@ fn planned(
     context: &Context,
     project: &Project,
     args: &Args,
-    pattern: &TagPattern,
+    releases: &Releases,
     head: CommitId,
 ) -> Result<Option<Planned>, CliError> {
+    let pattern = &releases.pattern;
     // It is released now, unless whoever builds again says when.
     let time = if context.variable("SOURCE_DATE_EPOCH").is_some() { context.epoch()? } else { context.now };
     if args.bump {
-        let version = next::find(project, head, None, args.package.as_deref())??.version;
+        let version = next::find(project, head, None, releases.clone())??.version;
         let tag = pattern.tag(&version).map_err(|error| CliError::usage("notes-bump", error.to_string()))?;
         return Ok(Some(Planned { tag, version, time }));
     }
@@ -332,13 +348,8 @@ fn planned(
     }
 }
 
-fn asked(
-    context: &Context,
-    project: &Project,
-    args: &Args,
-    pattern: &TagPattern,
-    tags: &[TagFacts],
-) -> Result<Asked, CliError> {
+fn asked(context: &Context, project: &Project, args: &Args, releases: &Releases) -> Result<Asked, CliError> {
+    let Releases { pattern, tags, .. } = releases;
     let repository = &project.repository;
     if let Some(range) = &args.range {
         let (from, to) = range.split_once("..").unwrap_or((range, "HEAD"));
@@ -352,7 +363,7 @@ fn asked(
     }
     if args.unreleased {
         let target = repository.head()?;
-        let planned = planned(context, project, args, pattern, target)?;
+        let planned = planned(context, project, args, releases, target)?;
         return Ok(Asked::One { target, tag: None, planned });
     }
     if let Some(tag) = &args.tag {

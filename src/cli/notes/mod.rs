@@ -11,6 +11,7 @@ mod next;
 mod output;
 mod parse;
 mod prepend;
+mod releases;
 mod settings;
 mod signatures;
 mod template;

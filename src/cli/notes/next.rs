@@ -7,6 +7,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
+use super::releases::{ReleaseArgs, Releases};
 use super::{behind, settings};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::model::{Commit, CommitId};
@@ -22,9 +23,8 @@ pub(super) struct Args {
     /// Make it a prerelease, for example rc
     #[arg(long, value_name = "LABEL")]
     pre: Option<String>,
-    /// Only a package of release.yaml: its tags and its paths
-    #[arg(long, value_name = "PACKAGE")]
-    package: Option<String>,
+    #[command(flatten)]
+    releases: ReleaseArgs,
     /// Name the commits that decide
     #[arg(long)]
     explain: bool,
@@ -37,25 +37,23 @@ pub(in crate::cli) fn next_version(
     head: CommitId,
 ) -> Result<(Version, Timestamp), CliError> {
     let time = project.repository.commit_time(head)?;
-    match find(project, head, None, None)? {
+    let tags = project.repository.tags(&project.config.tag)?;
+    let releases = Releases { pattern: project.config.tag.clone(), paths: Vec::new(), tags };
+    match find(project, head, None, releases)? {
         Ok(next) => Ok((next.version, time)),
         Err(NextError::Nothing { patch, .. }) => Ok((patch, time)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// The next version of the repository, or of a package.
+/// The next version after some releases.
 pub(super) fn find(
     project: &Project,
     head: CommitId,
     label: Option<&str>,
-    package: Option<&str>,
+    releases: Releases,
 ) -> Result<Result<Next, NextError>, CliError> {
-    let (pattern, include) = match package {
-        Some(name) => settings::package(project, name)?,
-        None => (project.config.tag.clone(), Vec::new()),
-    };
-    let tags = project.repository.tags(&pattern)?;
+    let Releases { paths: include, tags, .. } = releases;
     let wanted = Wanted { target: head, tag: None, prerelease: false };
     let history = behind(project, tags, &wanted, Since::Stable)?;
     let filter =
@@ -87,7 +85,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         return Err(CliError::usage("notes-label", format!("`{label}` is no label of a prerelease"))
             .fact("expected", "letters, digits and -"));
     }
-    let next = find(&project, head, label, args.package.as_deref())??;
+    let next = find(&project, head, label, args.releases.find(context, &project)?)??;
     let wire = v1::next::Next::from(&next);
     let mut text = format!("{}\n", next.version);
     if args.explain {

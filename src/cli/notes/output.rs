@@ -20,6 +20,9 @@ pub(super) struct Output {
     /// Put the releases into a changelog, each where its version belongs; what is written by hand stays
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["max_chars", "release_notes"])]
     pub(super) prepend: Option<PathBuf>,
+    /// Leave out what stands around the releases: the title (header), the addresses below them (footer), or both
+    #[arg(short, long, value_name = "PART", conflicts_with_all = ["prepend", "release_notes"])]
+    pub(super) strip: Option<Strip>,
     /// The text of one release for its users, with what is written by hand in .kyklos/notes
     #[arg(long)]
     pub(super) release_notes: bool,
@@ -33,6 +36,17 @@ pub(super) struct Output {
     /// When the notes cannot be made, write a template for a person to fill in, say so, and exit 0
     #[arg(long)]
     pub(super) manual_on_failure: bool,
+}
+
+/// What does not stand around releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Strip {
+    /// The title
+    Header,
+    /// The addresses
+    Footer,
+    /// Both
+    All,
 }
 
 /// `NAME=FILE`.

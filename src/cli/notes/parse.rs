@@ -26,6 +26,21 @@ pub(super) struct Args {
 /// As much of one file or of standard input as is read.
 const MAX_INPUT: u64 = 64 << 20;
 
+/// The messages of an input. `git log --format=%B%x00` ends a line behind each NUL; no message begins with an empty line.
+fn records(input: &[u8]) -> Vec<&[u8]> {
+    let mut records: Vec<&[u8]> = input.split(|byte| *byte == 0).map(without_empty_lines).collect();
+    // What ends the last message begins no other one, and no message is none, not an empty one.
+    if records.last().is_some_and(|last| last.is_empty()) {
+        records.pop();
+    }
+    records
+}
+
+fn without_empty_lines(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(text.len());
+    &text[start..]
+}
+
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
     let mut inputs = Vec::new();
@@ -36,14 +51,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     if args.files.is_empty() {
         inputs.push(context.stdin(MAX_INPUT)?);
     }
-    let messages = inputs.iter().flat_map(|input| -> Vec<&[u8]> {
-        match (args.nul, input.as_slice()) {
-            // No message is none, not an empty one.
-            (true, []) => Vec::new(),
-            (true, input) => input.strip_suffix(b"\0").unwrap_or(input).split(|byte| *byte == 0).collect(),
-            (false, input) => vec![input],
-        }
-    });
+    let messages =
+        inputs.iter().flat_map(|input| if args.nul { records(input) } else { vec![input.as_slice()] });
     let mut lines = String::new();
     let mut wire = Vec::new();
     for message in messages {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
-use super::output::Output;
+use super::output::{Output, Strip};
 use crate::adapter::fs::{self, Directory};
 use crate::config::{self, NotesPreset};
 use crate::diag::Kind;
@@ -66,6 +66,20 @@ pub(super) fn rules(project: &Project, preset: Preset, target: CommitId) -> Resu
     })
 }
 
+/// The ids of commits that the command line leaves out, in lower case.
+pub(super) fn ignored(ids: &[String]) -> Result<Vec<String>, CliError> {
+    let mut ignored = Vec::with_capacity(ids.len());
+    for id in ids {
+        let lower = id.to_ascii_lowercase();
+        if !(7..=40).contains(&lower.len()) || !lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(CliError::usage("notes-skip-commit", format!("`{id}` is no id of a commit"))
+                .fact("expected", "7 to 40 hexadecimal digits"));
+        }
+        ignored.push(lower);
+    }
+    Ok(ignored)
+}
+
 /// The tags and the paths of a package.
 pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<String>), CliError> {
     let packages = &project.config.packages;
@@ -81,8 +95,10 @@ pub(super) fn package(project: &Project, name: &str) -> Result<(TagPattern, Vec<
 pub(super) fn table(settings: &config::Notes) -> BumpTable {
     let mut any = settings.bump.clone();
     // What is left out of the notes is no reason for a release, unless somebody says so.
-    if settings.types.get(config::UNTYPED).is_some_and(Option::is_none) {
-        any.entry(config::UNTYPED.to_owned()).or_insert(config::BumpLevel::None);
+    for key in [config::UNTYPED, config::OTHER] {
+        if settings.types.get(key).is_some_and(Option::is_none) {
+            any.entry(key.to_owned()).or_insert(config::BumpLevel::None);
+        }
     }
     BumpTable { any, initial: settings.initial_bump.clone() }
 }
@@ -170,7 +186,12 @@ pub(super) fn overruled(context: &Context, writer: Writer, output: &Output) -> R
         let (text, path) = text(path)?;
         writer = writer.with_template(&path, &text)?;
     }
-    Ok(writer)
+    Ok(match output.strip {
+        None => writer,
+        Some(Strip::Header) => writer.without("header")?,
+        Some(Strip::Footer) => writer.without("links")?,
+        Some(Strip::All) => writer.without("header")?.without("links")?,
+    })
 }
 
 /// The texts that are written by hand for a release; those of the release count more than those for all.

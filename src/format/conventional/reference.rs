@@ -212,7 +212,7 @@ fn scan<'a>(
                         (ReferenceKind::Commit, "reverts") if previous == "commit" => Some("reverts"),
                         (ReferenceKind::Commit, _) => None,
                         // `build fix (#1)`: a forge wrote the number, and nothing before it is about it.
-                        (ReferenceKind::Pr, _) if word.starts_with('(') => None,
+                        (ReferenceKind::Pr, _) if word.contains("(#") => None,
                         _ => current,
                     };
                     let (owner, repo) = place.unzip();
@@ -349,6 +349,12 @@ fn thing<'a>(word: &'a str, bare: &'a str, source: ReferenceSource) -> Option<Th
     if let Some(id) = bare.strip_prefix('#').and_then(number) {
         let pull = source == ReferenceSource::Subject && word.starts_with('(') && word.ends_with(')');
         return Some(Thing::here(if pull { ReferenceKind::Pr } else { ReferenceKind::Issue }, id));
+    }
+    // A forge puts it behind the first line; whoever writes it by hand forgets the blank.
+    if source == ReferenceSource::Subject
+        && let Some(id) = word.strip_suffix(')').and_then(|word| number(word.rsplit_once("(#")?.1))
+    {
+        return Some(Thing::here(ReferenceKind::Pr, id));
     }
     if let Some(id) = bare.strip_prefix('!').and_then(number) {
         return Some(Thing::here(ReferenceKind::Pr, id));

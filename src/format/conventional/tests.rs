@@ -47,6 +47,8 @@ fn numbers_behind_odd_backticks_and_words() {
     assert_eq!(told("fix: take `a #1` and `b #2` (#3)"), [("pr", "3", None)]);
     // The number is of the request that was merged, whatever word stands before it.
     assert_eq!(told("chore: mend the build fix (#12)"), [("pr", "12", None)]);
+    assert_eq!(told("chore: mend `it`(#12)"), [("pr", "12", None)]);
+    assert_eq!(told("chore: mend it(#12)"), [("pr", "12", None)]);
     assert_eq!(told("chore: mend, fixes #12"), [("issue", "12", Some("fixes"))]);
     assert_eq!(told("fix: x (#5)\n\nCloses #5"), [("pr", "5", None), ("issue", "5", Some("closes"))]);
 }

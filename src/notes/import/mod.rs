@@ -6,7 +6,7 @@ mod pattern;
 use std::collections::BTreeMap;
 
 use super::tracker::Tracker;
-use crate::config::{ReferenceName, TrackerSettings, UNTYPED};
+use crate::config::{OTHER, ReferenceName, TrackerSettings, UNTYPED};
 use crate::diag::{Diagnostic, Severity};
 use crate::format::cliff::{At, Cliff, CommitParser};
 
@@ -30,14 +30,20 @@ pub fn import(cliff: &Cliff, path: &str) -> Imported {
     for parser in &cliff.commit_parsers {
         import.parser(parser);
     }
-    let leaves_out = |other: &At<(String, String)>| {
-        other.value.0 == "git.filter_unconventional" && other.value.1 == "true"
-    };
-    if cliff.others.iter().any(leaves_out) {
-        import.types.entry(UNTYPED.to_owned()).or_insert(None);
+    let unconventional = cliff.others.iter().find(|other| other.value.0 == "git.filter_unconventional");
+    match unconventional.map(|other| other.value.1.as_str()) {
+        Some("true") => {
+            import.types.insert(UNTYPED.to_owned(), None);
+        }
+        Some("false") => {
+            if let Some(title) = import.everything.clone() {
+                import.types.insert(UNTYPED.to_owned(), title);
+            }
+        }
+        Some(_) | None => {}
     }
     if cliff.filter_commits {
-        for kind in pattern::TOLD {
+        for kind in pattern::TOLD.iter().chain(&[OTHER]) {
             import.types.entry((*kind).to_owned()).or_insert(None);
         }
     }
@@ -62,6 +68,8 @@ struct Import<'a> {
     path: &'a str,
     /// The heading of a type or of `type(scope)`; `None` = hidden.
     types: BTreeMap<String, Option<String>>,
+    /// The heading of what no parser before takes, where one takes everything.
+    everything: Option<Option<String>>,
     /// Headings by the name git-cliff sorts them by.
     groups: BTreeMap<String, String>,
     ignore: Vec<String>,
@@ -162,12 +170,13 @@ impl Import<'_> {
                 }
             }
             Message::Everything => {
-                for kind in pattern::USUAL {
+                self.everything.get_or_insert_with(|| title.clone());
+                for kind in pattern::USUAL.iter().chain(&[OTHER]) {
                     self.types.entry((*kind).to_owned()).or_insert_with(|| title.clone());
                 }
                 let message =
-                    format!("`{}` stands for the usual types that no parser before it takes", short(text));
-                let hint = "other types keep their place: name them in notes.types";
+                    format!("`{}` stands for the types that no parser before it takes", short(text));
+                let hint = "name those in notes.types that have a place of their own";
                 self.tell(Severity::Note, "import-everything", line, message, Some(hint));
             }
             Message::Breaking => {
@@ -245,14 +254,7 @@ impl Import<'_> {
                 Severity::Warning,
                 "templates are handlebars here: `kyklos-release notes template show NAME`, then notes.template or notes.partials",
             ),
-            (
-                "git.ignore_tags"
-                | "git.skip_tags"
-                | "git.use_branch_tags"
-                | "git.topo_order"
-                | "git.topo_order_commits",
-                _,
-            ) => (
+            ("git.skip_tags" | "git.use_branch_tags" | "git.topo_order" | "git.topo_order_commits", _) => (
                 Severity::Note,
                 "ancestry decides what belongs to a release, and stable notes reach back to the last stable release: see --since",
             ),
@@ -266,6 +268,8 @@ impl Import<'_> {
                 (Severity::Warning, "--include-path and --exclude-path, or paths of `packages:`")
             }
             ("git.sort_commits", "newest") => return,
+            ("git.sort_commits", "oldest") => (Severity::Note, "--sort oldest"),
+            ("git.ignore_tags", _) => (Severity::Note, "--ignore-tags REGEX"),
             ("git.conventional_commits", _) => {
                 (Severity::Note, "commits without a type stand under Changed, and are counted")
             }

@@ -97,7 +97,7 @@ features_always_bump_minor = false
             "22 warning import-pattern",
             "25 warning import-parser",
             "29 note import-setting",
-            "30 warning import-setting",
+            "30 note import-setting",
             "32 note import-link",
         ]
     );
@@ -109,7 +109,15 @@ fn what_no_parser_takes() {
         "[git]\nfilter_commits = true\ncommit_parsers = [{ message = '^feat:', group = 'New' }, { message = '.*', group = 'Other' }]\n",
     );
     assert!(yaml.contains("\"feat\": \"New\"") && yaml.contains("\"style\": \"Other\""), "{yaml}");
-    assert!(yaml.contains("\"security\": \"hidden\""), "{yaml}");
+    assert!(yaml.contains("\"security\": \"hidden\"") && yaml.contains("\"other\": \"Other\""), "{yaml}");
+    for (filter, expected) in [("true", Some("hidden")), ("false", Some("Other")), ("x", None)] {
+        let filter =
+            if filter == "x" { String::new() } else { format!("filter_unconventional = {filter}\n") };
+        let (yaml, _) =
+            made(&format!("[git]\n{filter}commit_parsers = [{{ message = '.*', group = 'Other' }}]\n"));
+        let line = yaml.lines().find_map(|line| line.trim().strip_prefix("\"untyped\": "));
+        assert_eq!(line.map(|text| text.trim_matches('"')), expected, "{yaml}");
+    }
     assert_eq!(told, ["3 note import-everything"]);
     assert_eq!(made("").0, "notes: {}\n");
     let (yaml, told) =

@@ -41,6 +41,33 @@ fn entries(answer: &Value) -> Vec<Value> {
     answer["data"]["releases"][0]["sections"][0]["entries"].as_array().unwrap().clone()
 }
 
+/// A repository of the same name on GitHub would be somebody else's.
+#[test]
+fn another_forge_is_not_taken_for_github() {
+    let repository = repository(2);
+    repository.git(&["remote", "set-url", "origin", "https://gitlab.com/acme/app.git"]);
+    let run = |more: &str| {
+        kyklos(repository.path())
+            .args("notes generate --unreleased --enrich")
+            .args(more)
+            .env("GITHUB_TOKEN", "secret-of-the-test")
+            .run()
+    };
+    let warned = run("").expect(0);
+    assert_eq!(
+        warned.stderr(),
+        "warning: pull requests or accounts of 2 commits are not known: gitlab.com is not asked, only GitHub is; \
+         GITHUB_API_URL names a server of it\n"
+    );
+    let refused = run("--require-enrichment").expect(3);
+    assert!(refused.stderr().contains("error[notes-enrichment]"), "{}", refused.show());
+    // Whoever names a server has it asked.
+    let forge = Forge::new(numbered, well);
+    let caches = tempfile::tempdir().unwrap();
+    let _ = generate(&repository, &forge, &caches, "").run().expect(0);
+    assert_eq!(forge.sizes(), [2]);
+}
+
 #[test]
 fn fifty_commits_in_one_question_and_none_the_second_time() {
     let repository = repository(120);

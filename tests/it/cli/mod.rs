@@ -15,6 +15,7 @@ mod network;
 mod notes;
 mod notes_changes;
 mod notes_files;
+mod notes_flags;
 mod notes_golden;
 mod notes_histories;
 mod notes_input;

@@ -156,6 +156,9 @@ fn messages_come_from_files_and_standard_input() {
     assert_eq!(told("none", b""), ["message-empty"]);
     assert_eq!(told("", b"feat: x\0"), ["x\0"]);
     assert!(told("-z", b"").is_empty());
+    // As `git log --format=%B%x00` and `git log -z --format=%B` write them.
+    assert_eq!(told("-z", b"fix: one\n\0\nfix: two\n\0\n"), ["one", "two"]);
+    assert_eq!(told("-z", b"fix: one\n\0\0fix: two\n"), ["one", "message-empty", "two"]);
     let missing = kyklos(here.path()).args("notes parse one missing").run().expect(2);
     assert!(missing.stderr().contains("missing") && missing.stdout().is_empty(), "{}", missing.show());
     let json = kyklos(here.path()).args("notes parse one --format json").run().expect(0).json();

@@ -1,0 +1,120 @@
+//! Flags that people know from git-cliff, and what is said about tags in another form.
+
+use insta::assert_snapshot;
+
+use crate::support::command::{Run, kyklos};
+use crate::support::notes::told;
+use crate::support::repository::Repository;
+
+fn run(repository: &Repository, line: &str) -> Run {
+    kyklos(repository.path()).args("notes").args(line).run()
+}
+
+#[test]
+fn tags_in_another_form_are_named() {
+    let repository = Repository::new();
+    repository.write("release.yaml", "name: app\n");
+    repository.commit("feat: one");
+    repository.tag("1.0.0");
+    repository.commit("feat: two");
+    repository.tag("1.10.0");
+    repository.tag("1.9.0");
+    repository.tag("chart-3.0.0");
+    repository.commit("fix: three");
+    let warning = "warning: 3 tags look like releases and are none, such as 1.10.0; releases are called v{version}: \
+                   say `tag: \"{version}\"` in release.yaml, or --tag-pattern '{version}'\n";
+    for line in ["generate --unreleased", "generate --all --format json", "next", "generate -u --bump"] {
+        assert_eq!(run(&repository, line).expect(0).stderr(), warning, "{line}");
+    }
+    assert_eq!(
+        run(&repository, "next --tag-pattern {version}").expect(0).show().lines().nth(2),
+        Some("1.10.1")
+    );
+    assert_snapshot!(told(&repository, "--latest --tag-pattern {version}"), @"1.10.0 after 1.9.0, 0: ");
+    // The same in the configuration, and nothing is left to say.
+    repository.write("release.yaml", "name: app\ntag: '{version}'\n");
+    assert_eq!(run(&repository, "next").expect(0).show(), "exit 0\n--- stdout\n1.10.1\n--- stderr\n");
+    // Older ones in another form are those of old times; one for something else is no release of this.
+    repository.write("release.yaml", "name: app\n");
+    repository.tag("v2.0.0");
+    repository.commit("fix: four");
+    assert_eq!(run(&repository, "next").expect(0).show(), "exit 0\n--- stdout\n2.0.1\n--- stderr\n");
+    // What is no pattern says what is one.
+    let wrong = run(&repository, "next --tag-pattern v[0-9]*").expect(2);
+    assert!(wrong.stderr().contains("{version}"), "{}", wrong.show());
+}
+
+#[test]
+fn tags_that_are_no_releases() {
+    let repository = Repository::new();
+    repository.commit("feat: one");
+    repository.tag("v1.0.0");
+    repository.commit("feat: two");
+    repository.tag("v1.1.0-nightly.1");
+    repository.commit("fix: three");
+    assert_snapshot!(told(&repository, "--ignore-tags nightly"), @r"
+    - after v1.0.0, 2: two, three
+    v1.0.0 after -, 1: one
+    ");
+    assert_snapshot!(told(&repository, "--unreleased --ignore-tags ^v1.1"), @"- after v1.0.0, 2: two, three");
+    assert_snapshot!(told(&repository, "--latest --ignore-tags nightly$|nightly\\."), @"v1.0.0 after -, 1: one");
+    let wrong = run(&repository, "generate --ignore-tags (").expect(2);
+    assert!(wrong.stderr().contains("unclosed group"), "{}", wrong.show());
+}
+
+#[test]
+fn order_and_what_is_left_out() {
+    let repository = Repository::new();
+    repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);
+    repository.commit("feat: one");
+    let two = repository.commit("feat: two");
+    repository.commit("feat!: three");
+    repository.commit("fix!: four");
+    repository.tag("v1.0.0");
+    let lines = |line: &str| {
+        let text = run(&repository, &format!("generate --tag v1.0.0 {line}")).expect(0).stdout();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("- ")?.split(' ').next());
+        lines.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(lines(""), "three two one four four three");
+    assert_eq!(lines("--sort oldest"), "one two three four three four");
+    assert_eq!(lines(&format!("--skip-commit {} --sort oldest", &two[..8])), "one three four three four");
+    let wrong = run(&repository, "generate --skip-commit main").expect(2);
+    assert!(wrong.stderr().contains("error[notes-skip-commit]"), "{}", wrong.show());
+    let whole = |line: &str| {
+        let line = format!("generate --all --preset keep-a-changelog {line}");
+        let text = run(&repository, &line).expect(0).stdout();
+        (
+            text.starts_with("# Changelog\n"),
+            text.starts_with("## [1.0.0] - "),
+            text.contains("\n[1.0.0]: https"),
+        )
+    };
+    assert_eq!(whole(""), (true, false, true));
+    assert_eq!(whole("--strip header"), (false, true, true));
+    assert_eq!(whole("-s footer"), (true, false, false));
+    assert_eq!(whole("-s all"), (false, true, false));
+    let _ = run(&repository, "generate -s all --prepend CHANGELOG.md").expect(2);
+}
+
+#[test]
+fn types_that_are_none_of_the_usual_ones() {
+    let repository = Repository::new();
+    repository.write("release.yaml", "name: app\n");
+    repository.commit("feat: begin");
+    repository.tag("v1.0.0");
+    repository.commit("parser(json): take less memory");
+    let text = |repository: &Repository| run(repository, "generate --unreleased").expect(0).stdout();
+    assert!(text(&repository).contains("### Changed\n\n- **parser, json:** take less memory ("));
+    assert_eq!(run(&repository, "next").expect(0).stdout(), "1.0.1\n");
+    repository.write("release.yaml", "name: app\nnotes: { types: { other: hidden } }\n");
+    assert!(text(&repository).contains("No changes that users notice."));
+    assert_eq!(run(&repository, "next").code(), 1);
+    repository
+        .write("release.yaml", "name: app\nnotes: { types: { other: Parts }, bump: { other: minor } }\n");
+    assert!(text(&repository).contains("### Parts\n\n- **json:** take less memory ("));
+    assert_eq!(run(&repository, "next").expect(0).stdout(), "1.1.0\n");
+    // Its own name counts more.
+    repository.write("release.yaml", "name: app\nnotes: { types: { other: hidden, parser: Parser } }\n");
+    assert!(text(&repository).contains("### Parser\n\n- **json:** take less memory ("));
+}
