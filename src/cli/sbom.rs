@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::measure::starts_like_one;
 use super::{Exit, Format, Reply, image};
 use crate::adapter::fs::Directory;
-use crate::diag::{Diagnostic, Kind, Severity};
+use crate::diag::{Diagnostic, Kind, Severity, counted};
 use crate::format::binary::Binary;
 use crate::format::cyclonedx::MAX_BYTES;
 use crate::image::{LayerLimits, programs};
@@ -133,7 +133,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
         text.push_str(&format!("{}: {}: {}\n", finding.code, finding.subject, finding.message));
     }
     if findings.is_empty() {
-        text.push_str(&format!("{components} components, nothing wrong\n"));
+        let components = counted(components, "component", "components");
+        text.push_str(&format!("{components}, nothing wrong\n"));
     }
     let diagnostics = findings
         .iter()

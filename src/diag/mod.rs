@@ -1,8 +1,10 @@
 //! Floor 0: how anything says what is wrong. Raises nothing itself.
 
+mod count;
 mod hint;
 mod span;
 
+pub use count::counted;
 pub use hint::{Hint, Kind};
 pub use span::Span;
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Gate, Judgement, settings};
+use crate::diag::counted;
 use crate::evidence::{Evidence, Fact, Item, Kind};
 
 /// The gate.
@@ -61,7 +62,7 @@ impl Gate for Approvals {
             );
         };
         let whom = from.as_ref().map(|from| format!(" from {}", from.join(", "))).unwrap_or_default();
-        let expected = format!("{count} {}{whom}", if count == 1 { "approval" } else { "approvals" });
+        let expected = counted(count, "approval", "approvals") + &whom;
         let mut people = BTreeSet::new();
         for item in items {
             let Ok(Fact::Approval(facts)) = &item.fact else { continue };

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Gate, Judgement, settings};
+use crate::diag::counted;
 use crate::evidence::{Evidence, Fact, Item, Kind};
 
 /// The gate.
@@ -19,10 +20,6 @@ struct Settings {
 
 fn one() -> u64 {
     1
-}
-
-fn counted(entries: u64) -> String {
-    format!("{entries} {}", if entries == 1 { "entry" } else { "entries" })
 }
 
 impl Gate for Changelog {
@@ -61,7 +58,8 @@ impl Gate for Changelog {
                 .split([' ', '[', ']', '(', ')'])
                 .any(|word| word == version || word.strip_prefix('v') == Some(version))
         };
-        let expected = format!("a heading with {version} and at least {}", counted(min_entries));
+        let expected =
+            format!("a heading with {version} and at least {}", counted(min_entries, "entry", "entries"));
         let mut wrong = Vec::new();
         let mut entries = 0;
         for item in items {
@@ -75,9 +73,9 @@ impl Gate for Changelog {
             }
         }
         if entries < min_entries {
-            wrong.push(counted(entries));
+            wrong.push(counted(entries, "entry", "entries"));
         }
         let remedy = "write the missing entries, or look at `kyklos-release notes generate`";
-        Judgement::of(expected, &wrong, counted(entries), remedy)
+        Judgement::of(expected, &wrong, counted(entries, "entry", "entries"), remedy)
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Gate, Judgement, settings, some};
+use crate::diag::counted;
 use crate::evidence::{Evidence, Fact, Item, Kind};
 
 /// The gate.
@@ -66,7 +67,7 @@ impl Gate for Checksums {
         if matching == 0 {
             wrong.push("no file is listed".to_owned());
         }
-        let measured = format!("{matching} files match");
+        let measured = counted(matching, "file matches", "files match");
         Judgement::of(
             expected.to_owned(),
             &wrong,

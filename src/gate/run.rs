@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::policy::{Level, Policy, PolicyError, Rule, Waiver, When};
 use super::verdict::{Cited, GateResult, State, Verdict, Waived};
 use super::{Answer, Judgement};
+use crate::diag::counted;
 use crate::evidence::{Evidence, Item, Kind};
 
 /// The clock of the machine that made the evidence may be ahead.
@@ -163,7 +164,7 @@ fn distrust(item: &Item, rule: &Rule, evidence: &Evidence, now: Timestamp) -> Op
             Some((format!("{path} from the past"), format!("made at {produced}, it is {now}")))
         }
         (Some(produced), Some(max_age)) if now.duration_since(produced) > max_age => Some((
-            format!("{path} not older than {} hours", max_age.as_hours()),
+            format!("{path} not older than {}", counted(max_age.as_hours(), "hour", "hours")),
             format!("made at {produced}"),
         )),
         (Some(_), _) => None,

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Gate, Judgement, settings, some};
+use crate::diag::counted;
 use crate::evidence::{Evidence, Fact, Item, Kind};
 
 /// The gate.
@@ -52,13 +53,16 @@ impl Gate for Sbom {
             }
         }
         if components < min_components {
-            wrong.push(format!("{components} components"));
+            wrong.push(counted(components, "component", "components"));
         }
-        let expected = format!("at least {min_components} components, each as in the binaries");
+        let expected = format!(
+            "at least {}, each as in the binaries",
+            counted(min_components, "component", "components")
+        );
         Judgement::of(
             expected,
             &wrong,
-            format!("{components} components"),
+            counted(components, "component", "components"),
             "run `kyklos-release sbom generate` over the final binaries",
         )
     }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Gate, Judgement, settings, some};
+use crate::diag::counted;
 use crate::evidence::{Evidence, Fact, Item, Kind};
 
 /// The gate.
@@ -66,6 +67,11 @@ impl Gate for Signatures {
         );
         let by = signer.map(|signer| format!(", signed by {signer}")).unwrap_or_default();
         let expected = format!("{}{by}", required.join(", "));
-        Judgement::of(expected, &wrong, format!("{} bundles hold", valid.len()), "sign the final files again")
+        Judgement::of(
+            expected,
+            &wrong,
+            counted(valid.len(), "bundle holds", "bundles hold"),
+            "sign the final files again",
+        )
     }
 }

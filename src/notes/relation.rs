@@ -329,6 +329,12 @@ pub(super) fn merge_number(message: &str) -> Option<Reference> {
 pub(super) fn merge_title(message: &str) -> &str {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default().trim();
+    // Gitea puts the title into the first line, and who looked at it below.
+    if let Some((title, _)) =
+        first.strip_prefix("Merge pull request '").and_then(|rest| rest.rsplit_once("' (#"))
+    {
+        return title;
+    }
     if first.starts_with("Merge ") {
         let body =
             lines.map(str::trim).find(|line| !line.is_empty() && !line.starts_with("See merge request"));
@@ -354,6 +360,8 @@ mod tests {
         assert_eq!(id("Merge branch 'b'"), None);
         assert_eq!(merge_title("Merge pull request #12 from o/b\n\nfeat: x"), "feat: x");
         assert_eq!(merge_title("Merge branch 'b'"), "Merge branch 'b'");
+        let gitea = "Merge pull request 'feat: it's (#4)' (#56) from b into main\n\nReviewed-on: https://x/y/pulls/56";
+        assert_eq!(merge_title(gitea), "feat: it's (#4)");
     }
 
     #[test]

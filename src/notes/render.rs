@@ -14,6 +14,7 @@ use super::fit::{Fitted, fit};
 use super::release::ReleaseNotes;
 use super::template::{self, BUILT_IN};
 use super::view::{Face, LeftOut, Setting, View, sample};
+use crate::diag::counted;
 use crate::format::yaml::did_you_mean;
 use crate::model::{Digest, Origin};
 
@@ -460,7 +461,7 @@ fn counts(notes: &ReleaseNotes, left_out: &LeftOut) -> Option<String> {
     let mut parts = Vec::new();
     let mut add = |count: usize, one: &str, many: &str| {
         if count > 0 {
-            parts.push(format!("{count} {}", if count == 1 { one } else { many }));
+            parts.push(counted(count, one, many));
         }
     };
     for (section, entries) in &notes.sections {

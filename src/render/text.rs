@@ -1,6 +1,6 @@
 //! Values as text for people.
 
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Severity, counted};
 use crate::gate::{GateResult, State, Verdict};
 use crate::verify::{Report, Verdict as Verified};
 
@@ -94,7 +94,8 @@ pub fn report(report: &Report) -> String {
     match report.verdict() {
         Verified::Verified => {
             let signed = report.subjects.iter().filter(|subject| !subject.signatures.is_empty()).count();
-            text.push_str(&format!("verified: {} subjects, {signed} of them signed", report.subjects.len()));
+            let subjects = counted(report.subjects.len(), "subject", "subjects");
+            text.push_str(&format!("verified: {subjects}, {signed} of them signed"));
             if let Some(signature) = report.subjects.iter().flat_map(|subject| &subject.signatures).next() {
                 text.push_str(&format!(
                     "\n  signer  {}\n  issuer  {}",

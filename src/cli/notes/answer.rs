@@ -9,7 +9,7 @@ use super::super::{Format, Reply};
 use super::output::{Output, Telling};
 use super::prepend;
 use crate::adapter::fs::{Pieces, Spool};
-use crate::diag::{Diagnostic, Kind, Severity};
+use crate::diag::{Diagnostic, Kind, Severity, counted};
 use crate::model::Origin;
 use crate::notes::{BODY, Extent, Fitted, Parts, Preset, ReleaseNotes, Step};
 use crate::port::{FilesError, Progress as _};
@@ -101,7 +101,7 @@ fn shortened(fitted: &Fitted, limit: usize) -> Option<Diagnostic> {
         }
         ([Step::Contributors], 0) => "contributors were left out".to_owned(),
         (_, 0) => "contributors and details of what breaks were left out".to_owned(),
-        (_, lines) => format!("{lines} lines were left out"),
+        (_, lines) => counted(lines, "line was left out", "lines were left out"),
     };
     let message = format!("{what} to stay within {limit} bytes");
     Some(Diagnostic::new(Severity::Warning, "notes-shortened", message))

@@ -9,7 +9,7 @@ use super::super::error::CliError;
 use super::super::project::Project;
 use crate::adapter::enrich::{Answers, Cache, Environment, Source, TIMEOUT, ask};
 use crate::adapter::http::Http;
-use crate::diag::Kind;
+use crate::diag::{Kind, counted};
 use crate::model::{CommitId, KnownCommit};
 use crate::notes::{AddressOf, Enrichment, ReleaseNotes, wanted};
 use crate::port::Progress as _;
@@ -43,9 +43,8 @@ impl EnrichArgs {
         let enrichment = Enrichment::new(known, &wanted, author);
         if enrichment.missing() > 0 {
             let reason = reason.unwrap_or_else(|| "it was not asked".to_owned());
-            let missing = enrichment.missing();
-            let commits = if missing == 1 { "commit" } else { "commits" };
-            let told = format!("pull requests or accounts of {missing} {commits} are not known: {reason}");
+            let commits = counted(enrichment.missing(), "commit", "commits");
+            let told = format!("pull requests or accounts of {commits} are not known: {reason}");
             if self.require_enrichment {
                 return Err(CliError::new(Kind::Undecided, "notes-enrichment", told)
                     .hinted("leave --require-enrichment out to go on without them"));
@@ -109,7 +108,11 @@ impl EnrichArgs {
         if open.is_empty() {
             return Ok(Answers::default());
         }
-        context.printer.working(&format!("asking {} about {} commits", source.host(), open.len()));
+        context.printer.working(&format!(
+            "asking {} about {}",
+            source.host(),
+            counted(open.len(), "commit", "commits")
+        ));
         let http = Http::new(settings);
         let patience = context.patience();
         context.block_on(async { Ok(ask(&http, source, &patience, open, TIMEOUT).await) })

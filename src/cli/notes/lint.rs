@@ -10,7 +10,7 @@ use super::super::{Format, Reply};
 use crate::adapter::fs;
 use crate::adapter::git::{GitError, Repository};
 use crate::config::{Config, Lint, LintRule};
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Severity, counted};
 use crate::format::yaml;
 use crate::model::Commit;
 use crate::notes::lint::{Cleaned, Cleanup, Comment, Edited, Opinion, Strictness, clean, lint, shown};
@@ -301,13 +301,12 @@ fn text(answer: &Linted) -> String {
             text.push_str(&format!("       write  {}\n", suggestion.trim_start_matches('\n')));
         }
     }
-    let count = |number: u64, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
     text.push_str(&format!(
         "{} looked at, {} ignored: {}, {}\n",
-        count(answer.checked, "message"),
+        counted(answer.checked, "message", "messages"),
         answer.ignored,
-        count(answer.errors, "error"),
-        count(answer.warnings, "warning"),
+        counted(answer.errors, "error", "errors"),
+        counted(answer.warnings, "warning", "warnings"),
     ));
     text
 }

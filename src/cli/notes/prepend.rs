@@ -7,7 +7,7 @@ use super::super::error::CliError;
 use super::output::Telling;
 use super::settings;
 use crate::adapter::fs;
-use crate::diag::{Diagnostic, Severity};
+use crate::diag::{Diagnostic, Severity, counted};
 use crate::format::changelog::{Key, MAX_BYTES};
 use crate::notes::{Extent, Insert, Ours, ReleaseNotes, edit};
 use crate::port::Progress as _;
@@ -66,8 +66,12 @@ pub(super) fn prepend(
     }
     let left = edited.left_unreleased;
     let warning = (left > 0 && !edited.added.is_empty()).then(|| {
-        let message = format!("{left} lines under Unreleased name no commit of the release and stay there");
-        Diagnostic::new(Severity::Warning, "changelog-unreleased", message).at(shown.clone())
+        let lines = counted(
+            left,
+            "line under Unreleased names no commit of the release and stays there",
+            "lines under Unreleased name no commit of the release and stay there",
+        );
+        Diagnostic::new(Severity::Warning, "changelog-unreleased", lines).at(shown.clone())
     });
     Ok(Done {
         wire: v1::notes::Changelog { path: shown, changed, added, replaced, kept: edited.kept as u64 },

@@ -9,6 +9,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::settings;
+use crate::diag::counted;
 use crate::model::{TagFacts, TagPattern};
 use crate::port::Progress as _;
 
@@ -95,13 +96,10 @@ impl ReleaseArgs {
         let Some((start, (count, _, name))) = best.max_by_key(|(_, (count, ..))| *count) else {
             return Ok(None);
         };
-        let tags = if count == 1 {
-            "tag looks like a release and is none"
-        } else {
-            "tags look like releases and are none"
-        };
+        let tags =
+            counted(count, "tag looks like a release and is none", "tags look like releases and are none");
         Ok(Some(format!(
-            "{count} {tags}, such as {name}; releases are called {pattern}: say `tag: \"{start}{{version}}\"` in \
+            "{tags}, such as {name}; releases are called {pattern}: say `tag: \"{start}{{version}}\"` in \
              release.yaml, or --tag-pattern '{start}{{version}}'"
         )))
     }

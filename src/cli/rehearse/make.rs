@@ -15,6 +15,7 @@ use crate::attest::{self, CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUN
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::{archive, build_info, notes};
+use crate::diag::counted;
 use crate::evidence::MANUAL_MARK;
 use crate::format::oci::annotation;
 use crate::format::release_manifest;
@@ -94,11 +95,9 @@ pub(super) async fn make(
         let bytes = bill(inputs, image.as_ref())?;
         put("sbom.json", &bytes)?;
         let (components, _) = sbom::compare(&bytes, &[], None)?;
-        let counted = match inputs.executables.len() {
-            1 => "1 executable".to_owned(),
-            several => format!("{several} executables"),
-        };
-        say("Cataloged", &format!("{components} components in {counted}")).await?;
+        let components = counted(components, "component", "components");
+        let executables = counted(inputs.executables.len(), "executable", "executables");
+        say("Cataloged", &format!("{components} in {executables}")).await?;
     }
     let signer = SignerIdentity {
         subject: format!("https://kyklos-release.invalid/rehearsal/{}", facts.name),
@@ -238,10 +237,11 @@ fn notes_of(
     let (changelog, text) = match notes::texts(project, facts, document) {
         Ok(texts) => {
             if texts.body.left_out > 0 {
-                let lines = texts.body.left_out;
-                context
-                    .printer
-                    .warn(&format!("{lines} lines of the release notes are in the changelog only"));
+                context.printer.warn(&counted(
+                    texts.body.left_out,
+                    "line of the release notes is in the changelog only",
+                    "lines of the release notes are in the changelog only",
+                ));
             }
             (texts.changelog, texts.body.text)
         }

@@ -25,7 +25,7 @@ use super::{Exit, Format, Reply};
 use crate::adapter::dir_forge::DirForge;
 use crate::adapter::fs::{self, Directory};
 use crate::adapter::sigstore::LocalTrust;
-use crate::diag::Kind;
+use crate::diag::{Kind, counted};
 use crate::evidence::{Evidence, Subject};
 use crate::gate::{self, Outcome, Policy, Verdict};
 use crate::model::{Platform, ReleaseManifest, Tag};
@@ -95,7 +95,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
         fs::write_atomic(&place.dist().join(ReleaseManifest::ASSET), &plan.bytes)?;
         context.printer.finished(
             "Planned",
-            &format!("{} files, rid {}", plan.manifest.assets.len() + 1, plan.rid.0.short()),
+            &format!(
+                "{}, rid {}",
+                counted(plan.manifest.assets.len() + 1, "file", "files"),
+                plan.rid.0.short()
+            ),
         );
         send(context, &place, &made, &plan).await?;
         consume(context, &place, &made, &plan).await
@@ -190,8 +194,8 @@ async fn consume(context: &Context, place: &Place, made: &Made, plan: &Plan) -> 
         .fact("found", text::findings(&report)));
     }
     let image = if plan.manifest.images.is_empty() { "" } else { ", image, SBOM" };
-    let files = plan.manifest.assets.len() + 1;
-    context.printer.finished("Verified", &format!("{files} files, signatures{image}"));
+    let files = counted(plan.manifest.assets.len() + 1, "file", "files");
+    context.printer.finished("Verified", &format!("{files}, signatures{image}"));
     let command = place.verify_command(&made.signer);
     let summary = v1::rehearse::Rehearsal {
         rid: plan.rid.to_string(),
