@@ -34,6 +34,9 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release sbom generate file:bin/app --name app --version 1.2.3 -o sbom.json
+  kyklos-release sbom generate oci:registry:v1.2.3 --platform linux/amd64")]
 struct GenerateArgs {
     /// Executables, file:PATH and dir:DIR, or one image
     #[arg(required = true, value_name = "TARGET")]
@@ -44,7 +47,7 @@ struct GenerateArgs {
     /// The name of the project [default: the name of the first file]
     #[arg(long)]
     name: Option<String>,
-    /// The version [default: 0.0.0]
+    /// The version
     #[arg(long, default_value = "0.0.0")]
     version: Version,
     /// The lock file of a Rust project that was built without cargo-auditable
@@ -53,6 +56,9 @@ struct GenerateArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release sbom verify sbom.json
+  kyklos-release sbom verify sbom.json --against file:bin/app")]
 struct VerifyArgs {
     /// The bill of materials
     file: PathBuf,
@@ -102,13 +108,33 @@ fn generate(context: &Context, args: &GenerateArgs) -> Result<Reply, CliError> {
     let created = context.epoch()?;
     let mut executables = Vec::new();
     for File { name, bytes, manifest } in &subject.files {
-        let platform = Binary::parse(bytes)?.platform;
+        let platform = Binary::parse(bytes).map_err(|error| of(name, error))?.platform;
         executables.push(Executable { platform, name: name.clone(), bytes, manifest: *manifest });
     }
     let about = About { name, version: args.version.clone(), created, image: subject.image };
-    let bytes = sbom::document(&about, &executables, lock.as_deref())?;
+    let bytes = document(&about, &executables, lock.as_deref())?;
     let wire: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     Reply::done("kyklos-release/sbom-generate/v1", &wire, bytes)
+}
+
+/// The document, or an error that names the executable it is about.
+pub(super) fn document(
+    about: &About,
+    executables: &[Executable<'_>],
+    lock: Option<&[u8]>,
+) -> Result<Vec<u8>, CliError> {
+    sbom::document(about, executables, lock).map_err(|error| {
+        let culprit = executables.iter().find(|executable| sbom::observe(executable.bytes, lock).is_err());
+        match culprit {
+            Some(executable) => of(&executable.name, error),
+            None => error.into(),
+        }
+    })
+}
+
+/// An error with the file it is about.
+fn of(name: &str, error: impl Into<CliError>) -> CliError {
+    error.into().fact("file", name)
 }
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
@@ -116,7 +142,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     let subject = subject(context, &args.against, args.platform.as_ref())?;
     let lock = lock(context, args.cargo_lock.as_deref())?;
     for File { name, bytes, .. } in &subject.files {
-        if sbom::observe(bytes, lock.as_deref())?.is_none() {
+        if sbom::observe(bytes, lock.as_deref()).map_err(|error| of(name, error))?.is_none() {
             return Err(CliError::new(
                 Kind::Undecided,
                 "sbom-unobserved",
@@ -177,7 +203,8 @@ fn subject(context: &Context, targets: &[Target], platform: Option<&Platform>) -
     if let Some(platform) = platform {
         let mut kept = Vec::new();
         for file in subject.files {
-            if Binary::parse(&file.bytes)?.platform.normalised() == platform.clone().normalised() {
+            let binary = Binary::parse(&file.bytes).map_err(|error| of(&file.name, error))?;
+            if binary.platform.normalised() == platform.clone().normalised() {
                 kept.push(file);
             }
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Kind;
+use crate::format::canonical::Strict;
 use crate::format::{gotest, junit};
 use crate::image::ImageFacts;
 use crate::model::Rid;
@@ -161,7 +162,7 @@ pub fn read(kind: Kind, bytes: &[u8]) -> Result<Fact, String> {
             let ApprovalFacts { approved_by, rid } = serde_json::from_slice(bytes).map_err(json)?;
             ApprovalFacts::by(&approved_by, rid).map(Fact::Approval)
         }
-        Kind::Json => serde_json::from_slice(bytes).map(Fact::Json).map_err(json),
+        Kind::Json => serde_json::from_slice(bytes).map(|Strict(value)| Fact::Json(value)).map_err(json),
     }
 }
 

@@ -3,8 +3,11 @@
 //! Keys are sorted by UTF-16 code units, there is no white space, and numbers are integers: a document with a
 //! fraction is refused, so the number rules of RFC 8785 section 3.2.2.3 never apply.
 
-use serde::Serialize;
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Why a value has no canonical form.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,71 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
     Ok(())
 }
 
+/// A JSON value in which no key stands twice: two readers cannot see two documents in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Strict(
+    /// The value.
+    pub Value,
+);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(array.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if map.insert(key.clone(), value).is_some() {
+                return Err(A::Error::custom(format_args!("key `{key}` stands twice")));
+            }
+        }
+        Ok(map.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +146,16 @@ mod tests {
             String::from_utf8(bytes).unwrap(),
             "{\"a\":{\"\u{1f600}\":null,\"\u{fb33}\":true},\"b\":[1,-2,\"\u{20ac}\\n\"]}"
         );
+    }
+
+    #[test]
+    fn a_key_stands_once_at_any_depth() {
+        let read = |text: &str| serde_json::from_str::<Strict>(text);
+        let good = r#"{"a":[{"b":1.5,"c":null}],"b":-1}"#;
+        assert_eq!(read(good).unwrap().0, serde_json::from_str::<Value>(good).unwrap());
+        for text in [r#"{"a":1,"a":1}"#, r#"[{"x":{"a":1,"b":2,"a":3}}]"#] {
+            assert!(read(text).unwrap_err().to_string().starts_with("key `a` stands twice"), "{text}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::canonical::Strict;
 use crate::model::Digest;
 
 /// The largest document that is read.
@@ -127,7 +128,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, CyclonedxError> {
     if bytes.len() > MAX_BYTES {
         return Err(CyclonedxError::TooLarge { found: bytes.len() });
     }
-    let bom: Value = serde_json::from_slice(bytes).map_err(CyclonedxError::Json)?;
+    let Strict(bom) = serde_json::from_slice(bytes).map_err(CyclonedxError::Json)?;
     if bom["bomFormat"] != "CycloneDX" {
         return Err(CyclonedxError::Format);
     }
@@ -135,6 +136,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, CyclonedxError> {
     if !["1.4", "1.5", "1.6", "1.7"].contains(&version) {
         return Err(CyclonedxError::Version { found: version.to_owned() });
     }
+    shape(&bom)?;
     let mut references = BTreeSet::new();
     let mut collect = |component: &Value| match component["bom-ref"].as_str() {
         Some(reference) if !references.insert(reference.to_owned()) => {
@@ -159,6 +161,71 @@ pub fn parse(bytes: &[u8]) -> Result<Value, CyclonedxError> {
         }
     }
     Ok(bom)
+}
+
+/// What a component may be (CycloneDX 1.7, `component.type`).
+const TYPES: &[&str] = &[
+    "application",
+    "framework",
+    "library",
+    "container",
+    "platform",
+    "operating-system",
+    "device",
+    "device-driver",
+    "firmware",
+    "file",
+    "machine-learning-model",
+    "data",
+    "cryptographic-asset",
+];
+
+/// Lists are lists, and what is in them has the form that the specification gives it: what is read as nothing would be
+/// taken for an SBOM without components.
+fn shape(bom: &Value) -> Result<(), CyclonedxError> {
+    let wrong = |place: String| Err(CyclonedxError::Shape { place });
+    if !bom["metadata"]["component"].is_null() {
+        component(&bom["metadata"]["component"], "metadata.component")?;
+    }
+    for (key, inner) in [("components", "hashes"), ("dependencies", "dependsOn")] {
+        if !(bom[key].is_null() || bom[key].is_array()) {
+            return wrong(key.to_owned());
+        }
+        for (index, entry) in bom[key].as_array().into_iter().flatten().enumerate() {
+            let place = format!("{key}[{index}]");
+            if !entry.is_object() {
+                return wrong(place);
+            }
+            if !(entry[inner].is_null() || entry[inner].is_array()) {
+                return wrong(format!("{place}.{inner}"));
+            }
+            if key == "components" {
+                component(entry, &place)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn component(component: &Value, place: &str) -> Result<(), CyclonedxError> {
+    let wrong = |field: &str| Err(CyclonedxError::Shape { place: format!("{place}.{field}") });
+    if component["type"].as_str().is_some_and(|kind| !TYPES.contains(&kind)) {
+        return wrong("type");
+    }
+    for field in ["bom-ref", "version", "purl", "name", "type"] {
+        if !(component[field].is_null() || component[field].is_string()) {
+            return wrong(field);
+        }
+    }
+    for hash in component["hashes"].as_array().into_iter().flatten() {
+        let hex = |text: &str| {
+            [32, 40, 64, 96, 128].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        if hash["alg"].as_str().is_none() || !hash["content"].as_str().is_some_and(hex) {
+            return wrong("hashes");
+        }
+    }
+    Ok(())
 }
 
 /// Why bytes are no CycloneDX document.
@@ -187,6 +254,12 @@ pub enum CyclonedxError {
     Component {
         /// Its name.
         found: String,
+    },
+    /// A part that has not the form the specification gives it.
+    #[error("`{place}` of the SBOM has not the form of its specification")]
+    Shape {
+        /// Where.
+        place: String,
     },
     /// A reference that stands twice.
     #[error("the reference `{reference}` stands twice in the SBOM")]

@@ -147,7 +147,8 @@ pub fn parse_module(go_version: String, text: &str) -> Result<GoBuildInfo, GoBui
         return Err(GoBuildInfoError::TooLong { found: text.len() });
     }
     let mut info = GoBuildInfo { go_version, ..GoBuildInfo::default() };
-    for (index, line) in text.lines().enumerate() {
+    // An empty line follows every replacement.
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
         let malformed = || GoBuildInfoError::Line { line: index + 1, found: shown(line) };
         if index >= MAX_LINES {
             return Err(GoBuildInfoError::TooLong { found: text.len() });
@@ -297,7 +298,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "path\texample.com/app/cmd\nmod\texample.com/app\tv1.2.3\t\ndep\texample.com/a\tv0.1.0\th1:aa=\n\
-        dep\texample.com/b\tv1.0.0\n=>\texample.com/c\tv2.0.0\th1:cc=\nbuild\t-ldflags=\"-s -w\"\n\
+        dep\texample.com/b\tv1.0.0\n=>\texample.com/c\tv2.0.0\th1:cc=\n\nbuild\t-ldflags=\"-s -w\"\n\
         build\tvcs.modified=false\nbuild\t\"odd key\"=`x y`\n";
 
     #[test]

@@ -285,7 +285,7 @@ fn bill(inputs: &Inputs, image: Option<&ImageEntry>) -> Result<Vec<u8>, CliError
             manifest: manifest(executable.platform.clone()),
         })
         .collect();
-    Ok(sbom::document(&about, &executables, inputs.cargo_lock.as_deref())?)
+    crate::cli::sbom::document(&about, &executables, inputs.cargo_lock.as_deref())
 }
 
 /// Checksums over every file, then the three bundles.

@@ -109,6 +109,27 @@ impl Hint for SbomError {
     }
 
     fn kind(&self) -> Kind {
-        Kind::Usage
+        match self {
+            Self::Binary(error) => error.kind(),
+            Self::Go(_) | Self::Auditable(_) | Self::Purl(_) => Kind::Undecided,
+            Self::Lock(_) => Kind::Usage,
+        }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Binary(error) => error.facts(),
+            Self::Go(_) | Self::Auditable(_) | Self::Lock(_) | Self::Purl(_) => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Binary(error) => error.hints(),
+            Self::Go(error) => error.hints(),
+            Self::Auditable(error) => error.hints(),
+            Self::Lock(error) => error.hints(),
+            Self::Purl(_) => Vec::new(),
+        }
     }
 }

@@ -169,3 +169,53 @@ async fn what_a_later_layer_hides_or_replaces_is_not_there() {
     let bom = bom(run(place.path(), "sbom generate oci:layout:v1"));
     assert_eq!(purls(&bom), ["pkg:golang/github.com/acme/lib@v2.0.0", "pkg:golang/stdlib@1.26.8"]);
 }
+
+#[test]
+fn modules_that_were_replaced_are_told_as_what_they_were_replaced_with() {
+    // As the linker writes it: an empty line follows every replacement.
+    let modules = "path\texample.com/app\nmod\texample.com/app\t(devel)\t\ndep\texample.com/a\tv1.0.0\n=>\texample.com/fork\tv1.1.0\th1:AAAA=\n\ndep\texample.com/b\tv0.0.0-20200101000000-abcdefabcdef\n=>\t../b\t(devel)\t\n\nbuild\tGOOS=linux\n";
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("app"), elf::go("amd64", modules)).unwrap();
+    let bom = bom(run(place.path(), "sbom generate file:app"));
+    assert_eq!(
+        purls(&bom),
+        ["pkg:golang/example.com/b", "pkg:golang/example.com/fork@v1.1.0", "pkg:golang/stdlib@1.26.8"]
+    );
+    let _ = run(place.path(), "build-info app").expect(0);
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("good"), elf::go("amd64", elf::MODULES)).unwrap();
+    std::fs::write(place.path().join("odd"), elf::go("amd64", "what\tis\n")).unwrap();
+    std::fs::write(place.path().join("text"), "text").unwrap();
+    for (target, code) in [("odd", 3), ("text", 2)] {
+        let told = run(place.path(), &format!("sbom generate file:good file:{target}")).expect(code).stderr();
+        assert!(
+            told.contains(&format!("file      {target}\n")) || told.contains(&format!("file  {target}\n")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_document_that_reads_like_an_empty_one_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let head = r#""bomFormat":"CycloneDX","specVersion":"1.6""#;
+    for (rest, told) in [
+        (r#""components":{}"#, "`components` of the SBOM has not the form"),
+        (r#""components":[1]"#, "`components[0]` of the SBOM"),
+        (r#""components":[{"type":"librarry","name":"a"}]"#, "`components[0].type`"),
+        (
+            r#""components":[{"type":"file","name":"a","hashes":[{"alg":"SHA-256","content":"zz"}]}]"#,
+            "hashes`",
+        ),
+        (r#""components":[],"components":[]"#, "key `components` stands twice"),
+        (r#""dependencies":"none""#, "`dependencies` of the SBOM"),
+    ] {
+        std::fs::write(place.path().join("bom.json"), format!("{{{head},{rest}}}")).unwrap();
+        let run = run(place.path(), "sbom verify bom.json").expect(1);
+        assert!(run.stdout().contains(told), "{}", run.show());
+    }
+}

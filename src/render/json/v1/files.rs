@@ -69,6 +69,8 @@ pub struct Checked {
     pub missing: Vec<String>,
     /// Files that are not listed.
     pub unlisted: Vec<String>,
+    /// Listed files that are there and cannot be read.
+    pub unreadable: Vec<String>,
 }
 
 /// `sbom verify`.

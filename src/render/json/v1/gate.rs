@@ -92,6 +92,16 @@ pub struct Listed {
     pub kind: String,
 }
 
+/// `gate explain`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Explained {
+    /// The type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its page, Markdown.
+    pub page: String,
+}
+
 /// One line of `evidence list`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Evidence {

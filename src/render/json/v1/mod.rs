@@ -26,6 +26,7 @@ pub const ALL: &[Described] = &[
     Described { name: "error", schema: || schema_for!(Envelope<()>) },
     Described { name: "evidence-add", schema: || schema_for!(Envelope<gate::Evidence>) },
     Described { name: "evidence-list", schema: || schema_for!(Envelope<Vec<gate::Evidence>>) },
+    Described { name: "gate-explain", schema: || schema_for!(Envelope<gate::Explained>) },
     Described { name: "gate-list", schema: || schema_for!(Envelope<Vec<gate::Listed>>) },
     Described { name: "gate-run", schema: || schema_for!(Envelope<gate::Verdict>) },
     Described { name: "image-assemble", schema: || schema_for!(Envelope<image::Assembled>) },
