@@ -40,7 +40,11 @@ pub fn read(bytes: &[u8]) -> Result<TestRun, GotestError> {
             run.failed.push(format!("{} does not build", event.import_path.unwrap_or_default()));
             continue;
         }
-        let Some(package) = event.package else { continue };
+        if event.action == "build-output" {
+            continue;
+        }
+        // `go tool test2json` without `-p` names none; what fails there still failed.
+        let package = event.package.unwrap_or_else(|| "a package without a name".to_owned());
         // Older toolchains write no start event: whatever happens in a package opens it.
         if open.insert((package.clone(), None), ()).is_none() {
             packages += 1;
@@ -66,7 +70,13 @@ pub fn read(bytes: &[u8]) -> Result<TestRun, GotestError> {
             ("pass" | "skip", false) => {
                 open.remove(&key);
             }
-            _ => {}
+            ("output" | "pause" | "cont" | "bench" | "attr" | "artifacts", _) => {}
+            (found, _) => {
+                return Err(GotestError::Action {
+                    number: index + 1,
+                    found: found.escape_debug().take(40).collect(),
+                });
+            }
         }
     }
     if packages == 0 && run.passed == 0 && run.failed.is_empty() {
@@ -102,6 +112,14 @@ pub enum GotestError {
         number: usize,
         /// Why.
         source: serde_json::Error,
+    },
+    /// An event of a kind that Go does not write, which may say anything.
+    #[error("line {number} is an event of kind `{found}`, which `go test -json` does not write")]
+    Action {
+        /// 1-based.
+        number: usize,
+        /// The kind.
+        found: String,
     },
     /// No package at all.
     #[error("it reports no package")]
@@ -143,6 +161,13 @@ mod tests {
         assert_eq!(ended(&hung).unwrap().failed, ["p.A never ended"]);
         let build = format!("{GOOD}{{\"Action\":\"build-fail\",\"ImportPath\":\"q\"}}\n");
         assert_eq!(ended(&build).unwrap().failed, ["q does not build"]);
+        let nameless = format!("{GOOD}{{\"Action\":\"fail\"}}\n");
+        assert_eq!(ended(&nameless).unwrap().failed, ["a package without a name"]);
+        let odd = GOOD.replacen("run", "explode", 1);
+        assert_eq!(
+            ended(&odd).unwrap_err(),
+            "line 2 is an event of kind `explode`, which `go test -json` does not write"
+        );
         let fail = GOOD.replace("\"pass\",\"Package\":\"p\"}", "\"fail\",\"Package\":\"p\"}");
         assert_eq!(ended(&fail).unwrap().failed, ["p"]);
     }

@@ -22,11 +22,26 @@ pub struct TestRun {
     pub skipped: u64,
 }
 
-/// What the counters of the suites say.
+/// What the counters say: those of the suites together, and those of the element around them.
 #[derive(Default)]
 struct Announced {
+    suites: Counters,
+    root: Counters,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counters {
     tests: u64,
     failed: u64,
+}
+
+impl Counters {
+    fn count(&mut self, start: &BytesStart<'_>) -> Result<(), JunitError> {
+        self.tests = self.tests.saturating_add(counter(start, "tests")?);
+        let failed = counter(start, "failures")?.saturating_add(counter(start, "errors")?);
+        self.failed = self.failed.saturating_add(failed);
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -80,12 +95,13 @@ pub fn read(bytes: &[u8]) -> Result<TestRun, JunitError> {
     if counted == 0 {
         return Err(JunitError::Nothing);
     }
-    if announced.tests > counted {
-        return Err(JunitError::Counters { announced: announced.tests, counted });
-    }
     let failed = run.failed.len() as u64;
-    if announced.failed > failed {
-        return Err(JunitError::Counters { announced: announced.failed, counted: failed });
+    for Counters { tests, failed: failures } in [announced.suites, announced.root] {
+        for (what, announced, counted) in [("tests", tests, counted), ("failures", failures, failed)] {
+            if announced > counted {
+                return Err(JunitError::Counters { what, announced, counted });
+            }
+        }
     }
     Ok(run)
 }
@@ -107,10 +123,8 @@ fn open(
         return Err(JunitError::Element { found });
     }
     match found.as_str() {
-        "testsuite" if !stack.iter().any(|parent| parent == "testsuite") => {
-            announced.tests += counter(start, "tests")?;
-            announced.failed += counter(start, "failures")? + counter(start, "errors")?;
-        }
+        "testsuites" if stack.is_empty() => announced.root.count(start)?,
+        "testsuite" if !stack.iter().any(|parent| parent == "testsuite") => announced.suites.count(start)?,
         "testcase" if case.is_some() => return Err(JunitError::Element { found }),
         "testcase" => {
             let class = attribute(start, "classname")?.unwrap_or_default();
@@ -199,12 +213,14 @@ pub enum JunitError {
     /// No test at all.
     #[error("it reports no test")]
     Nothing,
-    /// More tests announced than there are.
-    #[error("the report announces {announced} tests and holds {counted}")]
+    /// More tests or failures announced than there are.
+    #[error("the report announces {announced} {what} and holds {counted}")]
     Counters {
-        /// `tests` of the suites.
+        /// `tests` or `failures`, errors among them.
+        what: &'static str,
+        /// What the suites say.
         announced: u64,
-        /// `testcase` elements.
+        /// What is there.
         counted: u64,
     },
 }
@@ -234,7 +250,12 @@ mod tests {
             (&GOOD[..120], ""),
             ("<html><testcase/></html>", "does not belong"),
             ("<testsuite><testcase><failure/><testcase/></testcase></testsuite>", "does not belong"),
-            ("<testsuite failures=\"1\"><testcase/></testsuite>", "announces 1"),
+            ("<testsuite failures=\"1\"><testcase/></testsuite>", "announces 1 failures and holds 0"),
+            (
+                "<testsuites errors=\"1\"><testsuite><testcase/></testsuite></testsuites>",
+                "announces 1 failures",
+            ),
+            ("<testsuites tests=\"7\"><testsuite><testcase/></testsuite></testsuites>", "announces 7 tests"),
             ("<testsuite tests=\"many\"><testcase/></testsuite>", "malformed"),
             ("<testsuite><testcase><x:failure/></testcase></testsuite>", "does not belong"),
             ("<testsuite><testcase/></testsuite>more", "does not belong"),

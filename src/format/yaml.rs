@@ -36,12 +36,14 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, YamlErr
 /// The parser speaks of its events and of its options, which nobody knows who writes a file.
 fn in_our_words(message: &str) -> String {
     let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+    let message = message.split("; use from_").next().unwrap_or(message);
     let words = [
         ("duplicate mapping key: ", "this key stands twice: "),
         ("expected string scalar", "expected text"),
         ("expected sequence start", "expected a list"),
         ("expected mapping start", "expected keys with values"),
         ("unexpected end of input", "the file says nothing"),
+        ("multiple YAML documents detected", "the file holds several documents, and one is read"),
     ];
     let known = words.iter().find(|(theirs, _)| message.starts_with(theirs));
     known.map_or_else(|| message.to_owned(), |(theirs, ours)| message.replacen(theirs, ours, 1))
@@ -80,9 +82,14 @@ fn nearest(message: &str) -> Option<String> {
     did_you_mean(found, names).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// The name in a list that a word was probably meant to be: at most three edits away.
+/// The name in a list that a word was probably meant to be: at most three edits away, and more alike than not.
 pub fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names.into_iter().min_by_key(|name| distance(word, name)).filter(|name| distance(word, name) <= 3)
+    let alike = |name: &&str| {
+        let longer = word.chars().count().max(name.chars().count());
+        let edits = distance(word, name);
+        edits <= 3 && 2 * edits <= longer + 1
+    };
+    names.into_iter().min_by_key(|name| distance(word, name)).filter(alike)
 }
 
 /// Levenshtein's distance.

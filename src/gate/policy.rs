@@ -177,6 +177,10 @@ impl Policy {
             if written.waivers.forbid.contains(&waiver.gate) {
                 return Err(refuse(&waiver.gate, format!("`{}` cannot be waived", waiver.gate), None));
             }
+            if written.waivers.items.iter().filter(|other| other.gate == waiver.gate).count() > 1 {
+                let reason = format!("`{}` is waived twice: nobody could tell until when", waiver.gate);
+                return Err(refuse(&waiver.gate, reason, None));
+            }
             let said = [&waiver.reason, &waiver.issue, &waiver.approved_by];
             if said.iter().any(|text| text.trim().is_empty()) {
                 let reason = format!(

@@ -138,10 +138,20 @@ fn distrust(item: &Item, rule: &Rule, evidence: &Evidence, now: Timestamp) -> Op
             format!("for commit {commit}"),
         ));
     }
-    if let (Some(index), Some(subject)) = (item.index, evidence.subject.index)
-        && index != subject
-    {
-        return Some((format!("{path} for image {subject}"), format!("for image {index}")));
+    match (item.index, evidence.subject.index) {
+        (Some(index), Some(subject)) if index != subject => {
+            return Some((format!("{path} for image {subject}"), format!("for image {index}")));
+        }
+        // Whether it is the image of this release cannot be told, or there is none.
+        (Some(index), None) => {
+            let expected = if evidence.subject.has_image {
+                format!("the index that {path} is for, named with --index DIGEST")
+            } else {
+                format!("{path} for a release without an image")
+            };
+            return Some((expected, format!("for image {index}")));
+        }
+        (Some(_) | None, _) => {}
     }
     if let Some(digest) = item.platforms.iter().find(|digest| !evidence.subject.platforms.contains(digest)) {
         return Some((format!("{path} for platforms of the image"), format!("for {digest}")));

@@ -190,6 +190,8 @@ fn expressions_are_checked_before_they_are_believed() {
             "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: {{ name: app }}\nprofiles: {{ pre-release: {{ gates: [it] }} }}\ngates:\n  it: {{ type: custom, evidence: {{ todo: json }}, expr: \"{expr}\" }}\n"
         )
     };
+    let many = (0..2000).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+    let document = format!(r#"{{"open":1,"items":[],"some":[{{"done":true}}],"many":[{many}]}}"#);
     for (expr, code) in [
         ("todo.open == 1", 0),
         ("todo.open > 1", 1),
@@ -206,9 +208,19 @@ fn expressions_are_checked_before_they_are_believed() {
         ("tood.open == 1", 2),
         ("true", 2),
         ("todo.open ==", 2),
+        ("todo.some.filter(i, !i.done).all(i, i.done)", 3),
+        ("todo.some.filter(i, i.done).all(i, i.done)", 0),
+        ("todo.some.all(i, true)", 2),
+        ("todo.open == 1 || true", 2),
+        ("todo.open == 7 ? true : false", 1),
+        ("todo.some.exists(i, todo.many.all(j, j < 9999 && i.done))", 0),
+        ("todo.many.all(i, todo.many.all(j, i + j >= 0))", 3),
+        ("todo.some.all(i, i.done && todo.opn == 1)", 3),
+        ("has(todo.opn)", 3),
+        ("todo.open + 1 == 2 && todo.open - 2 < 0", 0),
     ] {
         let repository = repository(&policy(expr));
-        repository.write("todo.json", r#"{"open":1,"items":[],"some":[{"done":true}]}"#);
+        repository.write("todo.json", &document);
         let _ = kyklos(repository.path()).args("evidence add todo.json --kind json").run().expect(0);
         let run = kyklos(repository.path()).args("gate run").run();
         assert_eq!(run.code(), code, "{expr}\n{}", run.show());
@@ -217,6 +229,10 @@ fn expressions_are_checked_before_they_are_believed() {
 
 #[test]
 fn gates_explain_themselves() {
+    let json =
+        kyklos(std::path::Path::new("/")).args("gate explain sbom --format json").run().expect(0).json();
+    assert_eq!(json["data"]["type"], "sbom");
+    assert!(json["data"]["page"].as_str().unwrap().starts_with("# Gate `sbom`"), "{json}");
     let here = tempfile::tempdir().unwrap();
     let names = kyklos(here.path()).args("gate list").run().expect(0).stdout();
     assert_eq!(names, "approvals\nchangelog\nchecksums\ncustom\nimage\nsbom\nsignatures\ntests\n");
@@ -313,4 +329,56 @@ fn sizes_and_times_that_are_read_differently_are_refused() {
         let message = refused.json()["diagnostics"][0]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(told), "{gate}: {message}");
     }
+}
+
+#[test]
+fn an_expression_without_end_ends_in_an_error() {
+    let policy = |expr: &str| {
+        format!(
+            "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: {{ name: app }}\nprofiles: {{ pre-release: {{ gates: [it] }} }}\ngates:\n  it: {{ type: custom, evidence: {{ todo: json }}, expr: '{expr}' }}\n"
+        )
+    };
+    for (expr, told) in [
+        (format!("todo{}", ".open".repeat(200_000)), "at most 4096 are read"),
+        (format!("todo.open{} > 1", " + 1".repeat(1000)), "`expr` has 1002 signs"),
+        (format!("todo.open == \"{}\"", "x".repeat(5000)), "at most 4096 are read"),
+    ] {
+        let run = kyklos(repository(&policy(&expr)).path()).args("gate run").run().expect(2);
+        assert!(run.stderr().contains(told), "{}", run.show());
+    }
+    // As much as is read does not exhaust the stack.
+    for (expr, code) in [
+        (format!("todo{}", ".a".repeat(500)), 2),
+        (format!("todo{}", ".a".repeat(99)), 3),
+        (format!("todo.a{} > 1", "+1".repeat(498)), 2),
+        (format!("todo.a{} > 1", "+1".repeat(96)), 0),
+        (format!("todo.b{}", " && todo.b".repeat(160)), 0),
+        (format!("{}todo.b", "!".repeat(85)), 1),
+        (format!("{}todo.a > 0{}", "(".repeat(90), ")".repeat(90)), 0),
+    ] {
+        let repository = repository(&policy(&expr));
+        repository.write("todo.json", r#"{"a":1,"b":true}"#);
+        let _ = kyklos(repository.path()).args("evidence add todo.json --kind json").run().expect(0);
+        let run = kyklos(repository.path()).args("gate run").run();
+        assert_eq!(run.code(), code, "{}", run.stderr());
+    }
+}
+
+#[test]
+fn a_gate_is_waived_once() {
+    let waiver = "{ gate: it, reason: r, issue: i, approvedBy: ada, expires: 2099-01-01 }";
+    let repository = repository(&format!(
+        "apiVersion: kyklos.release/v1\nkind: ReleasePolicy\nmetadata: {{ name: app }}\nprofiles: {{ pre-release: {{ gates: [it] }} }}\ngates: {{ it: {{ type: tests, minTests: 1 }} }}\nwaivers: {{ items: [{waiver}, {waiver}] }}\n"
+    ));
+    let run = kyklos(repository.path()).args("gate run").run().expect(2);
+    assert!(run.stderr().contains("`it` is waived twice: nobody could tell until when"), "{}", run.show());
+}
+
+#[test]
+fn evidence_with_a_key_that_stands_twice_is_not_taken() {
+    let repository = Repository::new();
+    repository.commit("feat: start");
+    repository.write("todo.json", r#"{"open":1,"open":0}"#);
+    let run = kyklos(repository.path()).args("evidence add todo.json --kind json").run().expect(3);
+    assert!(run.stderr().contains("key `open` stands twice"), "{}", run.show());
 }
