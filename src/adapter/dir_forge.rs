@@ -260,7 +260,14 @@ impl Forge for DirForge {
         readable(building.path()).map_err(failed)?;
         // rename(2) replaces an empty directory only; a draft is never empty.
         let id = self.next_draft(&draft.tag);
-        fs::rename(building.path(), self.root.join(&id.0)).map_err(failed)?;
+        fs::rename(building.path(), self.root.join(&id.0)).map_err(|error| match error.kind() {
+            // Another run of the same release took the name, or took what was built here for a left-over.
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
+                ForgeError::Exists { what: id.0.clone(), place: self.place() }
+            }
+            io::ErrorKind::NotFound => ForgeError::NotFound { what: id.0.clone(), place: self.place() },
+            _ => failed(error),
+        })?;
         sync(&parent).map_err(failed)?;
         // It has its name now and must outlive the guard.
         let _ = building.keep();
@@ -280,6 +287,13 @@ impl Forge for DirForge {
             return Err(ForgeError::Exists { what: name.to_string(), place: release.0.clone() });
         }
         let failed = |source| io_error("write", &path, source);
+        // A draft that another run of the same release just published is gone from here.
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => {
+                ForgeError::NotFound { what: format!("the draft for {name}"), place: release.0.clone() }
+            }
+            _ => failed(source),
+        };
         let mut file = files::temporary_in(&assets).map_err(failed)?;
         let found = io::copy(&mut content.take(size.saturating_add(1)), &mut file).map_err(failed)?;
         if found != size {

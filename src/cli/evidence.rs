@@ -16,7 +16,7 @@ use crate::diag::Kind as ErrorKind;
 use crate::evidence::{Envelope, Item, Kind, Trust, Witness};
 use crate::model::{AssetName, CommitId, Digest};
 use crate::port::{EntryKind, Files as _, FilesError, Progress as _, Trust as _};
-use crate::render::json::v1;
+use crate::render::{json::v1, text::plain};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -37,8 +37,8 @@ enum Command {
   kyklos-release evidence add unit.json --kind gotest
   kyklos-release evidence add go.json --kind approval --attest trust
 
-Signed evidence is `attested` for whoever names the trust root and the signer, unsigned evidence is `bound` to what it was
-made for, and facts that anybody could have typed are `bare`.")]
+Signed evidence is `attested` for whoever names the trust root and the signer, unsigned evidence is
+`bound` to what it was made for, and facts that anybody could have typed are `bare`.")]
 struct AddArgs {
     /// The file
     file: PathBuf,
@@ -66,6 +66,8 @@ struct AddArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release evidence list --evidence evidence")]
 struct ListArgs {
     /// Where the evidence is
     #[arg(long, value_name = "DIR", default_value = "evidence")]
@@ -155,7 +157,7 @@ fn asset_name(path: &Path) -> Result<AssetName, CliError> {
 
 fn list(context: &Context, args: &ListArgs) -> Result<Reply, CliError> {
     let believed = args.signer.believed(context)?;
-    let items = collect(&context.path(&args.evidence), believed.as_ref())?;
+    let items = collect(&context.path(&args.evidence), &believed)?;
     for name in strays(&context.path(&args.evidence), &items)? {
         context.printer.warn(&format!("{name} lies in no envelope and proves nothing; `evidence add` it"));
     }
@@ -165,8 +167,8 @@ fn list(context: &Context, args: &ListArgs) -> Result<Reply, CliError> {
 }
 
 /// Everything in a directory that lies in an envelope. A missing directory holds no evidence. Signatures are looked at when
-/// somebody is believed.
-pub(super) fn collect(directory: &Path, believed: Option<&Believed>) -> Result<Vec<Item>, CliError> {
+/// somebody is believed; each piece may have been signed by another of them.
+pub(super) fn collect(directory: &Path, believed: &[Believed]) -> Result<Vec<Item>, CliError> {
     let files = Directory::new(directory);
     let entries = match files.list(Path::new(".")) {
         Ok(entries) => entries,
@@ -182,13 +184,19 @@ pub(super) fn collect(directory: &Path, believed: Option<&Believed>) -> Result<V
         let item = envelope.open(name, &bytes);
         let bundle = format!("{name}{}", Envelope::BUNDLE_SUFFIX);
         let signed = entries.iter().any(|entry| entry.name == bundle);
-        items.push(match believed.filter(|_| signed) {
-            None => item,
-            Some(Believed { trust, signer }) => {
-                let bundle = files.read(Path::new(&bundle), MAX_BUNDLE)?;
-                envelope.witnessed(item, &Witness { bundle: &bundle, trust, signer })
-            }
+        if !signed || believed.is_empty() {
+            items.push(item);
+            continue;
+        }
+        let bundle = files.read(Path::new(&bundle), MAX_BUNDLE)?;
+        let mut seen = believed.iter().map(|Believed { trust, signer }| {
+            envelope.witnessed(item.clone(), &Witness { bundle: &bundle, trust, signer })
         });
+        // Where nobody vouches for it, the first of them tells why.
+        let first = seen.next();
+        let vouched = first.as_ref().is_some_and(|item| item.fact.is_ok());
+        let other = if vouched { None } else { seen.find(|item| item.fact.is_ok()) };
+        items.extend(other.or(first));
     }
     Ok(items)
 }
@@ -220,6 +228,7 @@ fn wire(item: &Item) -> v1::gate::Evidence {
 
 fn line(item: &v1::gate::Evidence) -> String {
     let commit = item.commit.as_deref().map_or("", |commit| &commit[..7]);
-    let problem = item.problem.as_ref().map(|problem| format!("  unreadable: {problem}")).unwrap_or_default();
-    format!("{}  {}  {} for commit {commit}{problem}", item.path, item.kind, item.trust)
+    let problem =
+        item.problem.as_ref().map(|problem| format!("  unreadable: {}", plain(problem))).unwrap_or_default();
+    format!("{}  {}  {} for commit {commit}{problem}", plain(&item.path), item.kind, item.trust)
 }

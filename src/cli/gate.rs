@@ -35,6 +35,9 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release gate list
+  kyklos-release gate list --policy policies/release.yaml")]
 struct PolicyArgs {
     /// The policy
     #[arg(long, value_name = "FILE")]
@@ -73,6 +76,8 @@ struct RunArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release gate explain image")]
 struct ExplainArgs {
     /// The type
     gate: String,
@@ -124,11 +129,11 @@ fn judge(context: &Context, args: &RunArgs) -> Result<Reply, CliError> {
     let has_image = args.index.is_some() || project.config.has_image();
     let mut subject = Subject { index: args.index, has_image, ..Subject::of_tag(tag, version, commit) };
     let believed = args.signer.believed(context)?;
-    let mut items = evidence::collect(&context.path(&args.evidence), believed.as_ref())?;
+    let mut items = evidence::collect(&context.path(&args.evidence), &believed)?;
     if let Some(dist) = &args.dist {
         let dist = Directory::new(context.path(dist));
         measure::widen(&mut subject, &dist)?;
-        items.extend(measure::release(context, &project.repository, &dist, believed.as_ref(), &subject)?);
+        items.extend(measure::release(context, &project.repository, &dist, believed.first(), &subject)?);
     }
     items.extend(measure::approvals(&args.approve, &subject, context.now));
     let evidence = Evidence { subject, items };
@@ -188,7 +193,7 @@ fn list(context: &Context, args: &PolicyArgs) -> Result<Reply, CliError> {
 }
 
 fn explain(context: &Context, args: &ExplainArgs) -> Result<Reply, CliError> {
-    context.allow(&[Format::Text, Format::Markdown])?;
+    context.allow(&[Format::Text, Format::Json, Format::Markdown])?;
     let Some(gate) = ALL.iter().find(|gate| gate.kind() == args.gate) else {
         let near = yaml::did_you_mean(&args.gate, ALL.iter().map(|gate| gate.kind()));
         let error = CliError::usage("gate-unknown", format!("there is no gate of type `{}`", args.gate));
@@ -197,5 +202,6 @@ fn explain(context: &Context, args: &ExplainArgs) -> Result<Reply, CliError> {
             None => error.hinted("`kyklos-release gate list` names them"),
         });
     };
-    Reply::done("kyklos-release/gate-explain/v1", &(), gate.page())
+    let wire = v1::gate::Explained { kind: gate.kind().to_owned(), page: gate.page().to_owned() };
+    Reply::done("kyklos-release/gate-explain/v1", &wire, gate.page())
 }

@@ -10,13 +10,14 @@ use super::manual::Places;
 use super::project::Project;
 use crate::adapter::dir_forge::DirForge;
 use crate::adapter::fs::{self, Directory, Scratch};
+use crate::adapter::git::Repository;
 use crate::adapter::oci::Layout;
 use crate::diag::Kind;
 use crate::format::release_manifest::{self, MAX_BODY_BYTES, MAX_BYTES};
 use crate::model::{Digest, ReleaseManifest, Rid, Tag};
 use crate::plan::{MAX_ASSET_BYTES, plan};
-use crate::port::{Files as _, FilesError, Forge as _, Registry};
-use crate::publish::{Job, Marker, World, stored};
+use crate::port::{EntryKind, Files as _, FilesError, Forge as _, Registry};
+use crate::publish::{Job, Marker, PublishError, World, stored};
 
 /// Flags of every command that looks at a forge.
 #[derive(Debug, clap::Args)]
@@ -58,6 +59,8 @@ pub(super) struct Opened {
     layout: Option<Layout>,
     nonce: String,
     run: Option<String>,
+    /// Whether the manifest was found on the forge although a dist was named.
+    unplanned: bool,
 }
 
 impl Opened {
@@ -79,6 +82,7 @@ impl Opened {
             (found, _) => found,
         };
         let Some((bytes, release)) = found else { return Ok(None) };
+        let on_forge = release.is_some();
         let (manifest, rid) = release_manifest::decode(&bytes)?;
         if manifest.tag != args.tag {
             return Err(CliError::new(
@@ -91,11 +95,12 @@ impl Opened {
         }
         let notes = match (&manifest.notes, &dist, release) {
             (None, _, _) => String::new(),
-            (Some(name), Some(dist), _) => text(dist.read(Path::new(name.as_str()), MAX_BODY_BYTES)?),
-            (Some(_), None, Some(body)) => Marker::strip(&body).to_owned(),
+            (Some(_), _, Some(body)) => Marker::strip(&body).to_owned(),
+            (Some(name), Some(dist), None) => text(dist.read(Path::new(name.as_str()), MAX_BODY_BYTES)?),
             (Some(_), None, None) => String::new(),
         };
         Ok(Some(Self {
+            unplanned: dist.is_some() && on_forge,
             manifest,
             rid,
             bytes,
@@ -163,6 +168,33 @@ impl Opened {
             }
         }
         Ok(scratch)
+    }
+
+    /// Refuses what would be said to be published and is something else: files of a dist that is not the one on the
+    /// forge, and a tag that moved since.
+    pub(super) fn agrees(&self, context: &Context) -> Result<(), CliError> {
+        let tag = &self.manifest.tag;
+        if let Some(dist) = self.dist.as_ref().filter(|_| self.unplanned) {
+            for entry in dist.list(Path::new("."))?.into_iter().filter(|entry| entry.kind == EntryKind::File)
+            {
+                let listed = self.manifest.assets.iter().find(|asset| asset.name.as_str() == entry.name);
+                let expected = listed.map(|asset| asset.digest);
+                let (found, _) = dist.digest(Path::new(&entry.name))?;
+                if expected != Some(found) {
+                    let name = entry.name;
+                    return Err(PublishError::OtherDist { tag: tag.clone(), name, expected, found }.into());
+                }
+            }
+        }
+        // A release is published without any repository as well; one that is here and knows the tag must agree.
+        let here = Repository::discover(&context.directory).ok();
+        let found = here.and_then(|here| here.resolve(&format!("refs/tags/{tag}")).ok());
+        match found.filter(|found| *found != self.manifest.commit) {
+            Some(found) => {
+                Err(PublishError::TagMoved { tag: tag.clone(), expected: self.manifest.commit, found }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// The registry of its images, when there is one.

@@ -18,6 +18,9 @@ use crate::publish::{foresee, observe, publish};
 use crate::render::{json::v1, text};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release publish v1.2.3 --dist dist --forge dir:forge --dry-run
+  kyklos-release publish v1.2.3 --dist dist --forge dir:forge")]
 pub(super) struct Args {
     #[command(flatten)]
     release: ReleaseArgs,
@@ -43,6 +46,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
     context.block_on(async {
         let opened = Opened::open(context, &args.release).await?;
+        opened.agrees(context)?;
         let world = opened.world(context);
         let job = opened.job(args.break_lock.as_deref());
         let actions = foresee(&job, &observe(&world, &job).await?)?;
@@ -101,7 +105,7 @@ async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Optio
     let subject = Subject::planned(manifest, opened.rid());
     let believed = args.signer.believed(context)?;
     let mut items = match &args.evidence {
-        Some(directory) => evidence::collect(&context.path(directory), believed.as_ref())?,
+        Some(directory) => evidence::collect(&context.path(directory), &believed)?,
         None => Vec::new(),
     };
     let staged = match opened.dist() {
@@ -110,7 +114,7 @@ async fn judged(context: &Context, args: &Args, opened: &Opened) -> Result<Optio
     };
     let files = staged.as_ref().map(|staged| Directory::new(staged.path()));
     if let Some(files) = opened.dist().or(files.as_ref()) {
-        items.extend(measure::release(context, &project.repository, files, believed.as_ref(), &subject)?);
+        items.extend(measure::release(context, &project.repository, files, believed.first(), &subject)?);
     }
     if let Some(layout) = opened.layout() {
         items.extend(measure::image(layout, &subject, context.now).await?);

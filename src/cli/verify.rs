@@ -47,6 +47,8 @@ struct ReleaseArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release verify file checksums.txt --trusted-root root.json --identity URI --issuer URI")]
 struct FileArgs {
     /// The file
     file: PathBuf,
@@ -77,32 +79,50 @@ pub(super) struct SignerArgs {
 /// Whom to believe, for commands that can do without: all of it or nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct OptionalSignerArgs {
-    /// The trust root, for gates that ask for signatures and for signed evidence
-    #[arg(long, value_name = "FILE", requires_all = ["identity", "issuer"])]
-    trusted_root: Option<PathBuf>,
-    /// Who must have signed, exactly as in the certificate
-    #[arg(long, value_name = "URI", requires = "trusted_root")]
-    identity: Option<String>,
-    /// The issuer of the identity, exactly
-    #[arg(long, value_name = "URI", requires = "trusted_root")]
-    issuer: Option<String>,
+    /// The trust root, for gates that ask for signatures and for signed evidence; again for each
+    /// signer who has one of their own
+    #[arg(long = "trusted-root", value_name = "FILE", requires_all = ["identities", "issuers"])]
+    trusted_roots: Vec<PathBuf>,
+    /// Who must have signed, exactly as in the certificate; again for others who may have signed
+    /// evidence
+    #[arg(long = "identity", value_name = "URI", requires = "trusted_roots")]
+    identities: Vec<String>,
+    /// The issuer of the identity, exactly; once for all of them, or one for each
+    #[arg(long = "issuer", value_name = "URI", requires = "trusted_roots")]
+    issuers: Vec<String>,
 }
 
-/// A trust root and the only signer who is believed under it.
+/// A trust root and a signer who is believed under it.
 pub(super) struct Believed {
     pub(super) trust: LocalTrust,
     pub(super) signer: SignerIdentity,
 }
 
 impl OptionalSignerArgs {
-    /// Whom to believe, when somebody was named.
-    pub(super) fn believed(&self, context: &Context) -> Result<Option<Believed>, CliError> {
-        let (Some(trusted_root), Some(identity), Some(issuer)) =
-            (self.trusted_root.clone(), self.identity.clone(), self.issuer.clone())
-        else {
-            return Ok(None);
-        };
-        SignerArgs { trusted_root, identity, issuer }.believed(context).map(Some)
+    /// Whom to believe: nobody when nobody was named, else the signer of the release first.
+    pub(super) fn believed(&self, context: &Context) -> Result<Vec<Believed>, CliError> {
+        let several = self.identities.len();
+        for (flag, found) in [("--trusted-root", self.trusted_roots.len()), ("--issuer", self.issuers.len())]
+        {
+            if several > 0 && found != 1 && found != several {
+                return Err(CliError::usage("signers", format!("{flag} does not fit the identities"))
+                    .fact("expected", format!("{flag} once, or {several} times"))
+                    .fact("found", format!("{found} times")));
+            }
+        }
+        let one = |of: usize, at: usize| if of == 1 { 0 } else { at };
+        self.identities
+            .iter()
+            .enumerate()
+            .map(|(at, identity)| {
+                let signer = SignerArgs {
+                    trusted_root: self.trusted_roots[one(self.trusted_roots.len(), at)].clone(),
+                    identity: identity.clone(),
+                    issuer: self.issuers[one(self.issuers.len(), at)].clone(),
+                };
+                signer.believed(context)
+            })
+            .collect()
     }
 }
 
@@ -265,6 +285,10 @@ fn only_release(forge: &DirForge) -> Result<Tag, Unseen> {
 
 /// `sbom.json` against the executables that are beside it.
 fn bill(files: &Directory, report: &mut Report) -> Result<(), CliError> {
+    // Executables are read into memory: only those whose digest somebody signed.
+    if report.verdict() != Verdict::Verified {
+        return Ok(());
+    }
     let Ok(bytes) = files.read(Path::new("sbom.json"), MAX_DOCUMENT) else { return Ok(()) };
     let mut executables = Vec::new();
     for entry in files.list(Path::new("."))? {

@@ -13,9 +13,7 @@ pub struct Aborted {
 pub async fn abort(world: &World<'_>, job: &Job<'_>) -> Result<Aborted, PublishError> {
     let state = observe(world, job).await?;
     if let Some(release) = state.published.first() {
-        return Err(PublishError::Forge(crate::port::ForgeError::Published {
-            what: release.tag.to_string(),
-        }));
+        return Err(PublishError::AlreadyPublished { tag: release.tag.clone() });
     }
     if state.ours.is_empty() {
         lock::release(world, job).await?;
@@ -30,6 +28,9 @@ pub async fn abort(world: &World<'_>, job: &Job<'_>) -> Result<Aborted, PublishE
         drafts += 1;
     }
     lock::release(world, job).await?;
-    world.progress.finished("Removed", &format!("{drafts} draft(s) of {}", job.manifest.tag));
+    world.progress.finished(
+        "Removed",
+        &format!("{drafts} {} of {}", if drafts == 1 { "draft" } else { "drafts" }, job.manifest.tag),
+    );
     Ok(Aborted { drafts })
 }

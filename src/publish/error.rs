@@ -1,7 +1,7 @@
 //! Why a release could not be published, by what is to be done about it.
 
 use crate::diag::{Hint, Kind};
-use crate::model::{AssetName, Digest, Repository, Rid, Tag};
+use crate::model::{AssetName, CommitId, Digest, Repository, Rid, Tag};
 use crate::port::{FilesError, ForgeError, RegistryError};
 
 /// Why a release is not published.
@@ -82,6 +82,34 @@ pub enum PublishError {
         /// The tag.
         tag: Tag,
     },
+    /// What is to be given up is published.
+    #[error("{tag} is published and cannot be given up; nothing was changed")]
+    AlreadyPublished {
+        /// The tag.
+        tag: Tag,
+    },
+    /// The tag moved after the release was planned.
+    #[error("the tag {tag} is at another commit than the release was planned for; nothing was sent")]
+    TagMoved {
+        /// The tag.
+        tag: Tag,
+        /// The commit in the release manifest.
+        expected: CommitId,
+        /// The commit of the tag.
+        found: CommitId,
+    },
+    /// A dist that is not planned holds something else than the release that is on the forge.
+    #[error("{name} in dist is not what the {tag} on the forge holds; nothing was sent")]
+    OtherDist {
+        /// The tag.
+        tag: Tag,
+        /// The file.
+        name: String,
+        /// The digest in the release manifest; `None` when it does not list the file.
+        expected: Option<Digest>,
+        /// The digest of the file.
+        found: Digest,
+    },
     /// The published release carries other bytes than its manifest says.
     #[error("the published {tag} holds other bytes under {name} than planned")]
     OtherBytes {
@@ -158,6 +186,9 @@ impl Hint for PublishError {
             Self::ForeignRelease { .. } => "publish-foreign-release",
             Self::Withdrawn { .. } => "publish-withdrawn",
             Self::NotPublished { .. } => "publish-not-published",
+            Self::AlreadyPublished { .. } => "forge-published",
+            Self::TagMoved { .. } => "publish-tag-moved",
+            Self::OtherDist { .. } => "publish-other-dist",
             Self::OtherBytes { .. } => "publish-other-bytes",
             Self::ForeignAsset { .. } => "publish-foreign-asset",
             Self::TagTaken { .. } => "publish-tag-taken",
@@ -183,6 +214,9 @@ impl Hint for PublishError {
             | Self::ForeignDraft { .. }
             | Self::ForeignRelease { .. }
             | Self::Withdrawn { .. }
+            | Self::AlreadyPublished { .. }
+            | Self::TagMoved { .. }
+            | Self::OtherDist { .. }
             | Self::OtherBytes { .. }
             | Self::ForeignAsset { .. }
             | Self::TagTaken { .. }
@@ -198,6 +232,14 @@ impl Hint for PublishError {
         match self {
             Self::Changed { expected, found, .. } | Self::TagTaken { expected, found, .. } => {
                 vec![("expected", expected.to_string()), ("found", found.to_string())]
+            }
+            Self::TagMoved { expected, found, .. } => {
+                vec![("expected", expected.to_string()), ("found", found.to_string())]
+            }
+            Self::OtherDist { expected, found, .. } => {
+                let expected =
+                    expected.map_or_else(|| "no such file".to_owned(), |digest| digest.to_string());
+                vec![("expected", expected), ("found", found.to_string())]
             }
             Self::ForeignDraft { id, rid, expected, .. } => {
                 vec![("expected", expected.to_string()), ("found", or_none(rid)), ("draft", id.clone())]
@@ -219,6 +261,7 @@ impl Hint for PublishError {
             | Self::Dist { .. }
             | Self::Withdrawn { .. }
             | Self::NotPublished { .. }
+            | Self::AlreadyPublished { .. }
             | Self::OtherBytes { .. }
             | Self::ForeignAsset { .. }
             | Self::Unsettled { .. }
@@ -249,6 +292,21 @@ impl Hint for PublishError {
                         .to_owned(),
                 ],
             },
+            Self::AlreadyPublished { tag } => {
+                vec![format!(
+                    "`kyklos-release yank {tag} --forge FORGE --reason REASON` withdraws what is published"
+                )]
+            }
+            Self::TagMoved { tag, .. } => vec![
+                "`git fetch --tags --force` if the tag here is the old one".to_owned(),
+                format!(
+                    "else make the files anew and `kyklos-release plan {tag}`; what is published keeps its commit"
+                ),
+            ],
+            Self::OtherDist { tag, .. } => vec![
+                format!("without --dist, `kyklos-release publish {tag}` goes on with what is on the forge"),
+                format!("`kyklos-release abort {tag}` gives a draft up; published bytes never change"),
+            ],
             Self::NotPublished { tag } => {
                 vec![format!("`kyklos-release abort {tag}` gives up what is not published")]
             }

@@ -383,3 +383,43 @@ fn a_rehearsal_can_be_approved() {
     let done = run(&repository, "rehearse -o out --approve ada").expect(0);
     assert!(done.stderr().contains("Judged pass it: ada"), "{}", done.show());
 }
+
+#[test]
+fn people_with_keys_of_their_own_are_believed_together() {
+    let you = "https://example.com/you";
+    let repository = repository("{ type: approvals, count: 2, require: attested }");
+    mint(&repository, "other", you);
+    let approval = |who: &str| format!(r#"{{"approved_by":"{who}"}}"#);
+    let _ = add(&repository, "ada.json", &approval("ada"), "--kind approval --attest trust").expect(0);
+    let _ = add(&repository, "bob.json", &approval("bob"), "--kind approval --attest other").expect(0);
+    let (me, other) = (believe("trust", ME), believe("other", you));
+    // One issuer holds for both.
+    let both = format!("{me} --trusted-root other/trusted_root.json --identity {you}");
+    assert_eq!(judged(&repository, &both), (0, "pass".into(), "2 approvals".into(), "ada, bob".into()));
+    for one in [&me, &other] {
+        let (code, state, _, measured) = judged(&repository, one);
+        assert_eq!((code, state.as_str()), (3, "error"), "{measured}");
+        assert!(measured.contains("its signature does not vouch for it"), "{measured}");
+    }
+    let listed = listed(&repository, &format!("{me} {other}"));
+    assert!(listed.iter().all(|item| item["trust"] == "attested"), "{listed:?}");
+    // Nobody becomes somebody else by a trust root of his own.
+    let swapped =
+        both.replace(ME, "https://example.com/x").replace(you, ME).replace("https://example.com/x", you);
+    assert_eq!(judged(&repository, &swapped).0, 3);
+    let odd =
+        run(&repository, &format!("gate run {me} --identity {you} --identity https://example.com/z {other}"));
+    assert!(odd.expect(2).stderr().contains("--trusted-root once, or 4 times"));
+}
+
+#[test]
+fn evidence_of_an_image_says_nothing_about_a_release_without_one() {
+    let repository = repository("{ type: tests, minTests: 1 }");
+    let index = format!("sha256:{}", "a".repeat(64));
+    let _ = add(&repository, "unit.json", GOOD, &format!("--kind gotest --index {index}")).expect(0);
+    let (code, state, expected, measured) = judged(&repository, "");
+    assert_eq!((code, state.as_str()), (3, "error"));
+    assert_eq!(expected, "unit.json for a release without an image");
+    assert_eq!(measured, format!("for image {index}"));
+    assert_eq!(judged(&repository, &format!("--index {index}")).0, 0);
+}

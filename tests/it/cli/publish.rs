@@ -205,3 +205,58 @@ fn a_withdrawn_release_is_told_by_every_command() {
     );
     assert_eq!(run(&repository, "abort v1.0.0 --forge dir:out/forge").code(), 5);
 }
+
+#[test]
+fn what_is_not_what_was_published_is_not_said_to_be() {
+    let repository = repository();
+    let publish = |more: &str| run(&repository, &format!("publish v1.0.0 --forge dir:out/forge {more}"));
+    let _ = publish("--dist dist").expect(0);
+    repository.write("other/app.txt", "another app");
+    let other = publish("--dist other").expect(5);
+    insta::assert_snapshot!(other.stderr(), @r"
+    error[publish-other-dist]: app.txt in dist is not what the v1.0.0 on the forge holds; nothing was sent
+      expected  sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333
+      found     sha256:341b43ed6848dbcef811e5d4ba021381fa319d38271f511d3cdf59318b680838
+    help: without --dist, `kyklos-release publish v1.0.0` goes on with what is on the forge
+    help: `kyklos-release abort v1.0.0` gives a draft up; published bytes never change
+    ");
+    repository.write("more/app.txt", "app");
+    assert_eq!(publish("--dist more").expect(0).stdout(), "v1.0.0 was published before; nothing changed\n");
+    repository.write("more/new.txt", "new");
+    assert!(publish("--dist more").expect(5).stderr().contains("expected  no such file"));
+    // Nobody is told that a commit was published because another one was.
+    repository.commit("fix: two");
+    repository.git(&["tag", "--force", "v1.0.0"]);
+    let moved = publish("").expect(5);
+    assert!(
+        moved.stderr().contains("error[publish-tag-moved]: the tag v1.0.0 is at another commit"),
+        "{}",
+        moved.show()
+    );
+    repository.git(&["tag", "--delete", "v1.0.0"]);
+    let _ = publish("").expect(0);
+}
+
+#[test]
+fn a_tag_that_moved_after_the_plan_is_not_published() {
+    let repository = repository();
+    let _ = run(&repository, "plan v1.0.0").expect(0);
+    repository.commit("fix: two");
+    repository.git(&["tag", "--force", "v1.0.0"]);
+    let moved = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(5);
+    assert!(moved.stderr().contains("error[publish-tag-moved]"), "{}", moved.show());
+    assert!(!repository.path().join("out").exists());
+}
+
+#[test]
+fn what_is_published_is_not_given_up() {
+    let repository = repository();
+    let _ = run(&repository, "publish v1.0.0 --dist dist --forge dir:out/forge").expect(0);
+    insta::assert_snapshot!(run(&repository, "abort v1.0.0 --forge dir:out/forge").show(), @r"
+    exit 5
+    --- stdout
+    --- stderr
+    error[forge-published]: v1.0.0 is published and cannot be given up; nothing was changed
+    help: `kyklos-release yank v1.0.0 --forge FORGE --reason REASON` withdraws what is published
+    ");
+}
