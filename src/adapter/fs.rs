@@ -103,7 +103,8 @@ impl Directory {
         } else if inside {
             Ok(self.root.join(path))
         } else {
-            Err(FilesError::NotAFile { path: self.root.join(path) })
+            let path = self.root.join(path);
+            Err(FilesError::NotAFile { path, found: "a path that leaves the directory" })
         }
     }
 
@@ -155,7 +156,12 @@ pub(crate) fn open(path: &Path) -> Result<File, FilesError> {
     let failed = |source| FilesError::io("read", path, source);
     let metadata = fs::symlink_metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(FilesError::NotAFile { path: path.to_owned() });
+        let found = match metadata.file_type() {
+            kind if kind.is_dir() => "a directory",
+            kind if kind.is_symlink() => "a symbolic link",
+            _ => "a pipe, a socket or a device",
+        };
+        return Err(FilesError::NotAFile { path: path.to_owned(), found });
     }
     File::open(path).map_err(failed)
 }

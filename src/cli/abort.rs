@@ -8,6 +8,8 @@ use crate::publish::abort;
 use crate::render::json::v1;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release abort v1.2.3 --forge dir:forge")]
 pub(super) struct Args {
     #[command(flatten)]
     release: ReleaseArgs,

@@ -11,7 +11,13 @@ use crate::model::{CommitId, Digest, Tag};
 use crate::render::json::v1;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Without -o the archive is NAME-TAG.tar.gz in the current directory.")]
+#[command(after_help = "Examples:
+  kyklos-release archive v1.2.3
+  kyklos-release archive v1.2.3 --prefix app -o app-source.tar.gz
+
+Without -o the archive is NAME-TAG.tar.gz in the current directory. It holds the files as the commit
+has them: export-ignore, export-subst and line endings of .gitattributes change nothing, so that it
+can be compared with the commit, and is the same wherever it is made.")]
 pub(super) struct Args {
     /// The git tag
     tag: Tag,

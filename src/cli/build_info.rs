@@ -10,6 +10,8 @@ use crate::format::{auditable, go_buildinfo};
 use crate::render::json::v1::files::BuildInfo;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release build-info bin/app-amd64 bin/app-arm64 -o build-info.json")]
 pub(super) struct Args {
     /// The executables
     #[arg(required = true, value_name = "FILE")]

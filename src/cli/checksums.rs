@@ -8,12 +8,13 @@ use clap::Subcommand;
 use super::context::Context;
 use super::error::CliError;
 use super::{Exit, Format, Reply};
-use crate::adapter::fs::Directory;
+use crate::adapter::fs::{self, Directory};
 use crate::diag::{Diagnostic, Severity};
 use crate::format::checksums::{self, Entry, MAX_BYTES, Style};
 use crate::model::{Algorithm, Checksum};
-use crate::port::{EntryKind, Files as _, FilesError};
+use crate::port::{Files as _, FilesError};
 use crate::render::json::v1::files::{Checked, Listed};
+use crate::render::text::plain;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -30,6 +31,9 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release checksums create dist/* -o checksums.txt
+  kyklos-release checksums create app.tar.gz --algorithm sha512 --tag")]
 struct CreateArgs {
     /// The files; only their names are listed
     #[arg(required = true, value_name = "FILE")]
@@ -43,6 +47,9 @@ struct CreateArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release checksums verify checksums.txt
+  kyklos-release checksums verify checksums.txt --dir downloads --ignore-missing")]
 struct VerifyArgs {
     /// The list
     file: PathBuf,
@@ -96,12 +103,16 @@ fn sum(directory: &Directory, name: &str, algorithm: Algorithm) -> Result<Checks
 
 fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     let bytes = context.read(&args.file, MAX_BYTES as u64)?;
-    let entries = checksums::read(&bytes)?;
+    let shown = args.file.display().to_string();
+    let entries = checksums::read(&bytes).map_err(|error| CliError::from(error).fact("file", shown))?;
     let list = context.path(&args.file);
     let directory = args
         .dir
         .as_ref()
         .map_or_else(|| list.parent().unwrap_or(Path::new(".")).to_owned(), |dir| context.path(dir));
+    if !fs::exists(&directory) {
+        return Err(FilesError::Missing { path: directory }.into());
+    }
     let files = Directory::new(directory);
     let mut checked = Checked {
         ok: true,
@@ -109,6 +120,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
         mismatched: Vec::new(),
         missing: Vec::new(),
         unlisted: Vec::new(),
+        unreadable: Vec::new(),
     };
     let mut listed = BTreeSet::new();
     let mut text = String::new();
@@ -122,7 +134,9 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
                 continue;
             }
             Err(FilesError::Missing { .. }) => (&mut checked.missing, "MISSING"),
-            Err(error) => return Err(error.into()),
+            // A link may lead anywhere: it is not the file that was listed.
+            Err(FilesError::NotAFile { .. }) => (&mut checked.mismatched, "NOT A FILE"),
+            Err(_) => (&mut checked.unreadable, "UNREADABLE"),
         };
         list.push(name.clone());
         text.push_str(&format!("{name}: {word}\n"));
@@ -131,20 +145,34 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     if args.closed {
         for entry in files.list(Path::new("."))? {
             let itself = list.file_name().is_some_and(|name| name.to_string_lossy() == entry.name);
-            if entry.kind == EntryKind::File && !listed.contains(&entry.name) && !itself {
-                text.push_str(&format!("{}: NOT LISTED\n", entry.name));
+            // A link or a directory is one more way to bring a file along.
+            if !listed.contains(&entry.name) && !itself {
+                text.push_str(&format!("{}: NOT LISTED\n", plain(&entry.name)));
                 checked.unlisted.push(entry.name);
             }
         }
     }
     let wrong = checked.mismatched.len() + checked.missing.len() + checked.unlisted.len();
     // Nothing at all was looked at: that is no yes.
-    checked.ok = wrong == 0 && !checked.matching.is_empty();
-    let exit = if checked.ok { Exit::Done } else { Exit::No };
+    let nothing = wrong == 0 && checked.matching.is_empty() && checked.unreadable.is_empty();
+    checked.ok = wrong == 0 && checked.unreadable.is_empty() && !nothing;
+    let exit = match (checked.ok, wrong) {
+        (true, _) => Exit::Done,
+        (false, 0) if !nothing => Exit::Undecided,
+        (false, _) => Exit::No,
+    };
+    if nothing {
+        text.push_str("none of the listed files is there: nothing was checked\n");
+    }
+    let nothing = nothing.then(|| {
+        let message = "none of the listed files is there: nothing was checked";
+        Diagnostic::new(Severity::Error, "checksums-nothing", message)
+    });
     let kinds = [
         ("checksums-mismatch", &checked.mismatched),
         ("checksums-missing", &checked.missing),
         ("checksums-unlisted", &checked.unlisted),
+        ("checksums-unreadable", &checked.unreadable),
     ];
     let diagnostics = kinds
         .into_iter()
@@ -153,6 +181,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
                 .iter()
                 .map(move |name| Diagnostic::new(Severity::Error, code, name.clone()).at(name.clone()))
         })
+        .chain(nothing)
         .collect();
     let mut reply = Reply::done("kyklos-release/checksums-verify/v1", &checked, text)?;
     reply.exit = exit;

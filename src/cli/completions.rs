@@ -7,6 +7,8 @@ use super::error::CliError;
 use super::{Cli, Format, Reply};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release completions bash > kyklos-release.bash")]
 pub(super) struct Args {
     /// The shell
     #[arg(value_enum)]

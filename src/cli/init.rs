@@ -13,6 +13,8 @@ use crate::adapter::fs;
 use crate::diag::Kind;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release init && git add release.yaml policies")]
 pub(super) struct Args {
     /// Overwrite files that exist
     #[arg(long)]

@@ -9,6 +9,8 @@ use crate::adapter::fs;
 use crate::port::FilesError;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release man man1")]
 pub(super) struct Args {
     /// The directory the pages are written to
     #[arg(value_name = "DIR")]

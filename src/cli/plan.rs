@@ -12,6 +12,8 @@ use crate::plan::plan;
 use crate::render::json::v1;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release plan v1.2.3 --dist dist")]
 pub(super) struct Args {
     /// The git tag of the release
     tag: Tag,

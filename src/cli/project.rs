@@ -195,11 +195,24 @@ fn committed(repository: &Repository) -> Result<Option<Config>, CliError> {
 
 /// `package.name` of the `Cargo.toml` at the top.
 fn cargo_package(root: &Path) -> Option<String> {
+    Some(cargo_manifest(root)?.get("package")?.get("name")?.as_str()?.to_owned())
+}
+
+/// The program that the Cargo package at the top is run as: `default-run`, else its only `[[bin]]`, else its name.
+pub(super) fn cargo_program(root: &Path) -> Option<String> {
+    let manifest = cargo_manifest(root)?;
+    let package = manifest.get("package")?;
+    let declared = manifest.get("bin").and_then(toml::Value::as_array).filter(|programs| programs.len() == 1);
+    let only = declared.and_then(|programs| programs.first()).and_then(|program| program.get("name"));
+    let name = package.get("default-run").or(only).or_else(|| package.get("name"))?;
+    Some(name.as_str()?.to_owned())
+}
+
+fn cargo_manifest(root: &Path) -> Option<toml::Table> {
     let bytes = fs::read(&root.join("Cargo.toml"), yaml::MAX_BYTES).ok()?;
     let text =
         std::str::from_utf8(&bytes).ok().filter(|text| crate::format::toml::too_deep(text).is_none())?;
-    let manifest: toml::Table = text.parse().ok()?;
-    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
+    text.parse().ok()
 }
 
 /// The name of the Cargo package at the top, else of the repository on its forge, else of its directory, in letters

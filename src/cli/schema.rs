@@ -6,6 +6,9 @@ use super::{Format, Reply};
 use crate::render::json::v1::ALL;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  kyklos-release schema
+  kyklos-release schema verify")]
 pub(super) struct Args {
     /// The name in `kyklos-release/<NAME>/v1`; without it the names are listed
     name: Option<String>,

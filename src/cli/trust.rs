@@ -27,6 +27,8 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  kyklos-release trust create trust --identity https://example.com/me")]
 struct CreateArgs {
     /// The directory it is written to
     #[arg(value_name = "DIR")]

@@ -11,8 +11,9 @@ use crate::render::json::v1;
 #[command(after_help = "Example:
   kyklos-release yank v1.2.3 --forge dir:forge --reason \"deletes namespaces it does not own\"
 
-The release stays where it is, as a prerelease with the reason above its notes. Latest and the rolling image tags go
-back to the highest other stable release. `verify` says no to it from then on, and it cannot be published again.")]
+The release stays where it is, as a prerelease with the reason above its notes. Latest and the
+rolling image tags go back to the highest other stable release. `verify` says no to it from then on,
+and it cannot be published again.")]
 pub(super) struct Args {
     #[command(flatten)]
     release: ReleaseArgs,

@@ -61,10 +61,12 @@ pub enum FilesError {
         limit: u64,
     },
     /// Not a regular file, or a path that leaves the root.
-    #[error("{} is not a regular file inside the directory", path.display())]
+    #[error("{} is not a regular file", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
+        /// What it is: `a directory`, `a symbolic link`.
+        found: &'static str,
     },
     /// The system said no.
     #[error("cannot {action} {}", path.display())]
@@ -106,9 +108,21 @@ impl Hint for FilesError {
         }
     }
 
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::NotAFile { found, .. } => {
+                vec![("expected", "a regular file".to_owned()), ("found", (*found).to_owned())]
+            }
+            Self::Missing { .. } | Self::TooLarge { .. } | Self::Io { .. } => Vec::new(),
+        }
+    }
+
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Missing { .. } | Self::NotAFile { .. } => Vec::new(),
+            Self::Missing { .. } => Vec::new(),
+            Self::NotAFile { .. } => {
+                vec!["name the file itself; links and directories are not followed".to_owned()]
+            }
             Self::TooLarge { .. } => {
                 vec!["a file of this kind is never that large; check that it is the right one".to_owned()]
             }

@@ -14,6 +14,11 @@ pub fn shell(text: &str) -> String {
     }
 }
 
+/// Foreign text, such as the name of a file, that must not steer a terminal or begin a line of its own.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// One gate in a line.
 pub fn gate(gate: &GateResult) -> String {
     let word = gate.state.word();
@@ -31,7 +36,8 @@ pub fn verdict(verdict: &Verdict) -> String {
     let width = verdict.gates.iter().map(|gate| gate.id.len()).max().unwrap_or(0);
     let mut text = String::new();
     for gate in &verdict.gates {
-        text.push_str(&format!("{:<6} {:<width$}  {}\n", gate.state.word(), gate.id, gate.measured));
+        let measured = plain(&gate.measured);
+        text.push_str(&format!("{:<6} {:<width$}  {measured}\n", gate.state.word(), gate.id));
         if !matches!(gate.state, State::Pass | State::NotApplicable) {
             text.push_str(&format!("{:6} {:width$}  expected {}\n", "", "", gate.expected));
             if !gate.remedy.is_empty() {
@@ -121,6 +127,8 @@ pub fn findings(report: &Report) -> String {
     report
         .findings
         .iter()
-        .map(|finding| format!("{}: {} ({})\n", finding.subject, finding.message, finding.code))
+        .map(|finding| {
+            format!("{}: {} ({})\n", plain(&finding.subject), plain(&finding.message), finding.code)
+        })
         .collect()
 }

@@ -61,7 +61,7 @@ fn excerpt(span: &Span) -> String {
 }
 
 /// Foreign text must not steer the terminal.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 

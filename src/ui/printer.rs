@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::error::clean;
 use super::style::{GOOD, WARNING};
 use crate::port::Progress;
 
@@ -177,14 +178,14 @@ impl Progress for Printer {
     fn finished(&self, verb: &str, what: &str) {
         self.event(|| serde_json::json!({"event": "finished", "verb": verb, "what": what}));
         if self.loudness >= Loudness::Normal {
-            self.block(&format!("{GOOD}{verb:>12}{GOOD:#} {what}\n"));
+            self.block(&format!("{GOOD}{verb:>12}{GOOD:#} {}\n", clean(what)));
         }
     }
 
     fn warn(&self, message: &str) {
         self.event(|| serde_json::json!({"event": "warning", "message": message}));
         if self.loudness >= Loudness::Normal {
-            self.block(&format!("{WARNING}warning{WARNING:#}: {message}\n"));
+            self.block(&format!("{WARNING}warning{WARNING:#}: {}\n", clean(message)));
         }
     }
 

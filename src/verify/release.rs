@@ -337,7 +337,12 @@ fn stated(
         match subject {
             Some(subject) if subject.digest == asset.digest => report.signed(name, signature),
             Some(subject) => {
-                let message = format!("{} was signed, the manifest says {}", subject.digest, asset.digest);
+                let message = format!(
+                    "{} was signed, {} says {}",
+                    subject.digest,
+                    ReleaseManifest::ASSET,
+                    asset.digest
+                );
                 report.fail(Reason::Tampered, "verify-statement", name, message);
             }
             None => report.fail(

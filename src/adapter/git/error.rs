@@ -190,6 +190,7 @@ impl Hint for GitError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
+            Self::Path { .. } => "git mv it to a name in UTF-8 without a backslash, commit and tag that",
             Self::NoRepository { .. } => "go into a checkout, or name one with -C DIR",
             Self::Shallow => {
                 return vec![
@@ -221,11 +222,7 @@ impl Hint for GitError {
             Self::NotARelease { .. } => {
                 "a release tag holds a version of SemVer 2.0.0, for example v1.2.3-rc.1"
             }
-            Self::Tag(_)
-            | Self::Malformed { .. }
-            | Self::Path { .. }
-            | Self::TooLarge { .. }
-            | Self::Read { .. } => {
+            Self::Tag(_) | Self::Malformed { .. } | Self::TooLarge { .. } | Self::Read { .. } => {
                 return Vec::new();
             }
         };

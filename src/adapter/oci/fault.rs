@@ -44,7 +44,7 @@ pub(super) fn of_files(error: FilesError) -> RegistryError {
         FilesError::TooLarge { path, limit } => {
             RegistryError::TooLarge { what: path.display().to_string(), limit }
         }
-        FilesError::NotAFile { path } => RegistryError::Invalid {
+        FilesError::NotAFile { path, .. } => RegistryError::Invalid {
             what: path.display().to_string(),
             reason: "it is not a regular file inside the layout".to_owned(),
         },

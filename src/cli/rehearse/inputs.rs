@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::adapter::fs;
+use crate::adapter::fs::{self, Directory};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::notes::next_version;
-use crate::cli::project::Project;
+use crate::cli::project::{Project, cargo_program};
 use crate::diag::Kind;
 use crate::format::binary::Binary;
 use crate::model::{AssetName, Digest, Platform, Tag};
 use crate::plan::Facts;
-use crate::port::Progress as _;
+use crate::port::{EntryKind, Files as _, Progress as _};
 
 /// The largest executable of a release.
 const MAX_BINARY: u64 = 1 << 30;
@@ -118,6 +118,10 @@ fn facts(project: &Project, tag: Option<&Tag>) -> Result<(Facts, bool), CliError
         return Ok((project.facts(tag)?, true));
     }
     let head = project.repository.head()?;
+    let here = project.repository.tags(&project.config.tag)?.into_iter().filter(|tag| tag.commit == head);
+    if let Some(found) = here.max_by(|left, right| left.version.cmp(&right.version)) {
+        return Ok((project.facts(&found.tag)?, true));
+    }
     let (version, time) = next_version(project, head)?;
     let tag = project
         .config
@@ -155,14 +159,21 @@ fn cargo_binary(context: &Context, project: &Project, name: &str) -> Result<Opti
         return Ok(None);
     }
     let target = context.variable("CARGO_TARGET_DIR").unwrap_or("target");
-    let path = project.path(Path::new(target)).join("release").join(name);
+    let built = project.path(Path::new(target)).join("release");
+    let program = cargo_program(&project.root());
+    let path = built.join(program.as_deref().unwrap_or(name));
     if !fs::exists(&path) {
-        return Err(CliError::new(
-            Kind::Usage,
-            "rehearse-binary",
-            format!("{} does not exist", path.display()),
-        )
-        .hinted("build it with `cargo build --release`, or name executables with --binary OS/ARCH=PATH"));
+        let mut error =
+            CliError::new(Kind::Usage, "rehearse-binary", format!("{} does not exist", path.display()));
+        // What lies there instead; where nothing does, there is nothing to tell.
+        let others = Directory::new(&built).list(Path::new(".")).unwrap_or_default();
+        for other in others.iter().filter(|other| other.kind == EntryKind::File && !other.name.contains('.'))
+        {
+            error = error.fact("found", built.join(&other.name).display().to_string());
+        }
+        return Err(error.hinted(
+            "build it with `cargo build --release`, or name executables with --binary OS/ARCH=PATH",
+        ));
     }
     let bytes = fs::read(&path, MAX_BINARY)?;
     executable(context, None, name, bytes, &path).map(Some)

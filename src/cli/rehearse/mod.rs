@@ -46,7 +46,7 @@ use place::Place;
 
 -o names the directory of the rehearsal [default: rehearsal].")]
 pub(super) struct Args {
-    /// The tag to rehearse [default: the tag of the next version, at HEAD]
+    /// The tag to rehearse [default: the tag at HEAD, else the tag of the next version]
     #[arg(long, value_name = "TAG")]
     tag: Option<Tag>,
     /// An executable of the release; again for every platform

@@ -103,3 +103,41 @@ fn longer_sums_are_written_and_known_by_their_length() {
     let refused = run("checksums create a --algorithm md5").expect(2);
     assert!(refused.stderr().contains("`md5` is none of sha256, sha384 and sha512"), "{}", refused.show());
 }
+
+#[test]
+fn every_line_is_reported_whatever_lies_under_its_name() {
+    let here = tempfile::tempdir().unwrap();
+    let run = |line: &str| kyklos(here.path()).args(line).run();
+    for name in ["a", "b", "c"] {
+        std::fs::write(here.path().join(name), name).unwrap();
+    }
+    let _ = run("checksums create a b c -o list").expect(0);
+    std::fs::remove_file(here.path().join("a")).unwrap();
+    std::os::unix::fs::symlink("b", here.path().join("a")).unwrap();
+    assert_eq!(run("checksums verify list").expect(1).stdout(), "a: NOT A FILE\nb: OK\nc: OK\n");
+    std::fs::create_dir(here.path().join("more")).unwrap();
+    std::os::unix::fs::symlink("b", here.path().join("d")).unwrap();
+    std::fs::write(here.path().join("e\u{1b}[2J"), "").unwrap();
+    assert_eq!(
+        run("checksums verify list --closed").expect(1).stdout(),
+        "a: NOT A FILE\nb: OK\nc: OK\nd: NOT LISTED\ne\u{fffd}[2J: NOT LISTED\nmore: NOT LISTED\n"
+    );
+}
+
+#[test]
+fn nothing_checked_is_said_and_a_bad_list_has_a_name() {
+    let here = tempfile::tempdir().unwrap();
+    let run = |line: &str| kyklos(here.path()).args(line).run();
+    std::fs::write(here.path().join("a"), "a").unwrap();
+    let _ = run("checksums create a -o list").expect(0);
+    std::fs::remove_file(here.path().join("a")).unwrap();
+    let none = "none of the listed files is there: nothing was checked";
+    assert_eq!(run("checksums verify list --ignore-missing").expect(1).stdout(), format!("{none}\n"));
+    let json = run("checksums verify list --ignore-missing --format json").expect(1).json();
+    assert_eq!(json["diagnostics"][0]["code"], "checksums-nothing");
+    assert!(run("checksums verify list --dir gone").expect(2).stderr().contains("gone does not exist"));
+    std::fs::write(here.path().join("odd"), "x\n").unwrap();
+    assert!(run("checksums verify odd").expect(3).stderr().contains("\n  file  odd\n"));
+    let directory = run("checksums verify .").expect(2).stderr();
+    assert!(directory.contains("  expected  a regular file\n  found     a directory\n"), "{directory}");
+}

@@ -406,3 +406,46 @@ fn repositories_that_need_repair_are_told_by_every_command_that_reads_them() {
         let _ = std::fs::remove_dir_all(path.join("forge"));
     }
 }
+
+#[test]
+fn the_tag_one_stands_on_is_rehearsed() {
+    let repository = repository("v");
+    repository.tag("v0.2.0-rc.1");
+    repository.tag("v0.2.0");
+    repository.tag("nightly");
+    let out = scratch();
+    let made = rehearse(&repository, out.path(), "--format json").expect(0).json();
+    assert_eq!(made["data"]["tag"], "v0.2.0");
+    assert!(out.path().join("dist/CHANGELOG-v0.2.0.md").exists());
+}
+
+#[test]
+fn a_cargo_project_is_rehearsed_by_the_program_it_builds() {
+    let repository = Repository::new();
+    repository.write("Cargo.toml", "[package]\nname = \"app-core\"\n\n[[bin]]\nname = \"app\"\n");
+    repository.write(".gitignore", "target/\n");
+    repository.commit("feat: start");
+    repository.write("target/release/app", elf::elf("amd64", &[]));
+    let out = scratch();
+    let rehearse = || kyklos(repository.path()).args("rehearse -o").arg(out.path()).run();
+    let made = rehearse();
+    assert!(made.stderr().contains("app-core-v0.1.0.tar.gz"), "{}", made.show());
+    repository.write("Cargo.toml", "[workspace]\nmembers = [\"one\", \"two\"]\n");
+    repository.commit("feat: two programs");
+    repository.write("target/release/one.d", "");
+    repository.write("target/release/one", "");
+    let told = rehearse().expect(2).stderr();
+    assert!(told.contains("target/release/app\n") && told.contains("target/release/one\n"), "{told}");
+    assert!(!told.contains("one.d"), "{told}");
+}
+
+#[test]
+fn names_in_findings_do_not_steer_the_terminal() {
+    let repository = repository("v");
+    let out = scratch();
+    let line = rehearse(&repository, out.path(), "").expect(0).stdout();
+    std::fs::write(out.path().join("forge/releases/v0.2.0/assets/\u{1b}[2Jx\ny"), "").unwrap();
+    let told = consume(&line).expect(1).stdout();
+    assert!(told.contains("\u{fffd}[2Jx\u{fffd}y: it is not part of the release"), "{told}");
+    assert!(!told.contains('\u{1b}'), "{told}");
+}
