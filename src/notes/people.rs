@@ -45,16 +45,21 @@ fn is_number(text: &str) -> bool {
 
 /// Whether a person is a program: by the mark of GitHub, or by a name that programs go by.
 fn is_bot(person: &Person) -> bool {
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 12] = [
+        "actions-user",
+        "copilot",
         "dependabot",
         "dependabot-preview",
         "github actions",
         "github-actions",
+        "github copilot",
         "greenkeeper",
         "mergify",
         "renovate",
         "snyk",
+        "web-flow",
     ];
+    const ADDRESSES: [&str; 3] = ["action@github.com", "actions@github.com", "noreply@anthropic.com"];
     let programmed = |text: &str| {
         let text = text.to_lowercase();
         ["[bot]", "-bot", " bot"].iter().any(|end| text.ends_with(end)) || NAMES.contains(&text.as_str())
@@ -63,6 +68,7 @@ fn is_bot(person: &Person) -> bool {
     programmed(&person.name)
         || login(&person.email).is_some_and(programmed)
         || local.eq_ignore_ascii_case("bot")
+        || ADDRESSES.iter().any(|address| person.email.eq_ignore_ascii_case(address))
 }
 
 /// Everybody once, as they come first.
@@ -266,10 +272,18 @@ mod tests {
             ("semantic-release-bot", "x@example.com"),
             ("GitHub Actions", "actions@github.com"),
             ("x", "1+renovate-bot@users.noreply.github.com"),
+            ("Copilot", "198982749+Copilot@users.noreply.github.com"),
+            ("actions-user", "action@github.com"),
+            ("Claude", "noreply@anthropic.com"),
         ] {
             assert!(bot(name, email), "{name}");
         }
-        for (name, email) in [("Abbot", "abbot@example.com"), ("Ada", "robot@example.com")] {
+        for (name, email) in [
+            ("Abbot", "abbot@example.com"),
+            ("Ada", "robot@example.com"),
+            ("Ada", "noreply@github.com"),
+            ("Claude", "claude@example.fr"),
+        ] {
             assert!(!bot(name, email), "{name}");
         }
     }

@@ -354,9 +354,13 @@ fn asked(context: &Context, project: &Project, args: &Args, releases: &Releases)
     if let Some(range) = &args.range {
         let (from, to) = range.split_once("..").unwrap_or((range, "HEAD"));
         if from.is_empty() || to.starts_with('.') {
-            return Err(
-                CliError::usage("notes-range", format!("`{range}` is no range")).fact("expected", "FROM..TO")
-            );
+            let error = CliError::usage("notes-range", format!("`{range}` is no range"));
+            let error = error.fact("expected", "FROM..TO");
+            let symmetric = to.strip_prefix('.').filter(|_| !from.is_empty());
+            return Err(match symmetric {
+                Some(to) => error.hinted(format!("kyklos-release notes generate {from}..{to}")),
+                None => error,
+            });
         }
         let to = if to.is_empty() { "HEAD" } else { to };
         return Ok(Asked::Range { from: repository.resolve(from)?, to: repository.resolve(to)? });

@@ -32,6 +32,24 @@ pub(super) fn prepend(
     let full = context.path(path);
     let there = fs::exists(&full);
     let old = if there { settings::utf8(&shown, fs::read(&full, MAX_BYTES)?)? } else { String::new() };
+    // What is not released has a section as soon as there is anything in it.
+    let releases: Vec<ReleaseNotes> = releases
+        .iter()
+        .filter(|notes| notes.address().is_some() || !notes.commits.is_empty())
+        .cloned()
+        .collect();
+    let releases = releases.as_slice();
+    if releases.is_empty() {
+        context.printer.finished("Unchanged", &shown);
+        let wire = v1::notes::Changelog {
+            path: shown,
+            changed: false,
+            added: Vec::new(),
+            replaced: Vec::new(),
+            kept: 0,
+        };
+        return Ok(Done { wire, text: String::new(), diagnostics: Vec::new() });
+    }
     let generated = telling.writer.changelog(releases, Extent::Whole)?;
     let newest =
         releases.iter().filter(|notes| notes.address().is_some()).max_by_key(|notes| notes.version.clone());

@@ -46,6 +46,25 @@ fn a_changelog_grows_release_by_release() {
     let again = run("--tag v0.2.0 --prepend CHANGELOG.md").expect(0);
     assert!(again.stderr().contains("Unchanged CHANGELOG.md"), "{}", again.show());
     assert_eq!(read(&repository, "CHANGELOG.md"), all);
+    // What is released now takes the place of what was not, and the addresses follow.
+    let bump = "generate --preset keep-a-changelog -u --bump --prepend CHANGELOG.md";
+    let bump = kyklos(repository.path()).args("notes").args(bump).env("SOURCE_DATE_EPOCH", "1772323200");
+    let done = bump.run().expect(0);
+    assert!(done.stderr().contains("added 0.3.0"), "{}", done.show());
+    let text = read(&repository, "CHANGELOG.md");
+    assert!(text.contains("\n## [0.3.0] - 2026-03-01\n\n### Added\n\n- four ("), "{text}");
+    assert!(text.contains("\n## [Unreleased]\n\n## [0.3.0]"), "{text}");
+    assert!(text.contains("\n[Unreleased]: https://github.com/acme/app/compare/v0.3.0...HEAD\n"), "{text}");
+    assert!(text.contains("\n[0.3.0]: https://github.com/acme/app/compare/v0.2.0...v0.3.0\n"), "{text}");
+    // Nothing that follows has no section, in a file that is there or in one that is not.
+    repository.tag("v0.3.0");
+    for file in ["CHANGELOG.md", "NEW.md"] {
+        let done = run(&format!("--unreleased --prepend {file}")).expect(0);
+        let told = format!("   Unchanged {file}\nwarning: no commit follows the last release\n");
+        assert_eq!(done.stderr(), told);
+    }
+    assert_eq!(read(&repository, "CHANGELOG.md"), text);
+    assert!(!repository.path().join("NEW.md").exists());
 }
 
 #[test]
