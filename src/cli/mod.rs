@@ -38,7 +38,7 @@ pub use exit::Exit;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 
 use context::Context;
@@ -60,78 +60,84 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Write the source of a tag as a reproducible archive
-    Archive(archive::Args),
-    /// Tell what executables are: platform, size, toolchain, modules
-    BuildInfo(build_info::Args),
-    /// Write or check the list of files with their digests
-    Checksums(checksums::Args),
-    /// Make, look at, check and tag container images
-    Image(image::Args),
-    /// Write a commented release.yaml and policy for this repository
-    Init(init::Args),
-    /// Write changelogs and tell the next version
-    Notes(notes::Args),
-    /// Write or check a bill of materials
-    Sbom(sbom::Args),
-    /// Collect what gates decide on
-    Evidence(evidence::Args),
-    /// Decide whether a release may happen
-    Gate(gate::Args),
-    /// Write the release manifest of a directory of files
-    Plan(plan::Args),
-    /// Publish a planned release, or go on where the last run stopped
-    Publish(publish::Args),
-    /// Tell where a release stands
-    Status(status::Args),
-    /// Explain what is left of a release, for a person to do
-    Manual(manual::Args),
-    /// Give a release up before it is published
-    Abort(abort::Args),
-    /// Withdraw a published release; nothing is deleted
-    Yank(yank::Args),
-    /// Make, judge, publish and verify a release here, offline
-    Rehearse(rehearse::Args),
-    /// Check that a release is what its maker signed
-    Verify(verify::Args),
-    /// Make trust roots
-    Trust(trust::Args),
-    /// Print the script that completes commands in a shell
-    Completions(completions::Args),
-    /// Write the manual pages into a directory
-    Man(man::Args),
-    /// Print the JSON Schema of an answer, or list them
-    Schema(schema::Args),
+/// Declares the commands. The derive of clap would make the flags of all of them on every start, which is a megabyte of
+/// memory and most of the time until the first one does something; here a command has none until it is asked for.
+macro_rules! commands {
+    ($($about:literal $name:literal $variant:ident($module:ident)),+ $(,)?) => {
+        #[derive(Debug)]
+        enum Command {
+            $($variant($module::Args)),+
+        }
+
+        impl Subcommand for Command {
+            fn augment_subcommands(cli: clap::Command) -> clap::Command {
+                cli$(.subcommand(
+                    clap::Command::new($name)
+                        .about($about)
+                        .defer(|command| <$module::Args as clap::Args>::augment_args(command).about($about)),
+                ))+
+            }
+
+            fn augment_subcommands_for_update(cli: clap::Command) -> clap::Command {
+                Self::augment_subcommands(cli)
+            }
+
+            fn has_subcommand(name: &str) -> bool {
+                [$($name),+].contains(&name)
+            }
+        }
+
+        impl FromArgMatches for Command {
+            fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+                Self::from_arg_matches_mut(&mut matches.clone())
+            }
+
+            fn from_arg_matches_mut(matches: &mut clap::ArgMatches) -> Result<Self, clap::Error> {
+                let (name, mut own) = matches.remove_subcommand().unwrap_or_default();
+                match name.as_str() {
+                    $($name => Ok(Self::$variant($module::Args::from_arg_matches_mut(&mut own)?)),)+
+                    _ => Err(clap::Error::new(clap::error::ErrorKind::MissingSubcommand)),
+                }
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+
+        impl Command {
+            fn run(self, context: &Context) -> Result<Reply, CliError> {
+                match self {
+                    $(Self::$variant(args) => $module::run(context, &args)),+
+                }
+            }
+        }
+    };
 }
 
-impl Command {
-    fn run(self, context: &Context) -> Result<Reply, CliError> {
-        match self {
-            Self::Archive(args) => archive::run(context, &args),
-            Self::BuildInfo(args) => build_info::run(context, &args),
-            Self::Checksums(args) => checksums::run(context, &args),
-            Self::Image(args) => image::run(context, args),
-            Self::Init(args) => init::run(context, &args),
-            Self::Notes(args) => notes::run(context, &args),
-            Self::Sbom(args) => sbom::run(context, &args),
-            Self::Evidence(args) => evidence::run(context, &args),
-            Self::Gate(args) => gate::run(context, &args),
-            Self::Plan(args) => plan::run(context, &args),
-            Self::Publish(args) => publish::run(context, &args),
-            Self::Status(args) => status::run(context, &args),
-            Self::Manual(args) => manual::run(context, &args),
-            Self::Abort(args) => abort::run(context, &args),
-            Self::Yank(args) => yank::run(context, &args),
-            Self::Rehearse(args) => rehearse::run(context, &args),
-            Self::Verify(args) => verify::run(context, &args),
-            Self::Trust(args) => trust::run(context, &args),
-            Self::Completions(args) => completions::run(context, &args),
-            Self::Man(args) => man::run(context, &args),
-            Self::Schema(args) => schema::run(context, &args),
-        }
-    }
+commands! {
+    "Write the source of a tag as a reproducible archive" "archive" Archive(archive),
+    "Tell what executables are: platform, size, toolchain, modules" "build-info" BuildInfo(build_info),
+    "Write or check the list of files with their digests" "checksums" Checksums(checksums),
+    "Make, look at, check and tag container images" "image" Image(image),
+    "Write a commented release.yaml and policy for this repository" "init" Init(init),
+    "Write changelogs and tell the next version" "notes" Notes(notes),
+    "Write or check a bill of materials" "sbom" Sbom(sbom),
+    "Collect what gates decide on" "evidence" Evidence(evidence),
+    "Decide whether a release may happen" "gate" Gate(gate),
+    "Write the release manifest of a directory of files" "plan" Plan(plan),
+    "Publish a planned release, or go on where the last run stopped" "publish" Publish(publish),
+    "Tell where a release stands" "status" Status(status),
+    "Explain what is left of a release, for a person to do" "manual" Manual(manual),
+    "Give a release up before it is published" "abort" Abort(abort),
+    "Withdraw a published release; nothing is deleted" "yank" Yank(yank),
+    "Make, judge, publish and verify a release here, offline" "rehearse" Rehearse(rehearse),
+    "Check that a release is what its maker signed" "verify" Verify(verify),
+    "Make trust roots" "trust" Trust(trust),
+    "Print the script that completes commands in a shell" "completions" Completions(completions),
+    "Write the manual pages into a directory" "man" Man(man),
+    "Print the JSON Schema of an answer, or list them" "schema" Schema(schema),
 }
 
 /// The commands by what they are for, as `--help` shows them.

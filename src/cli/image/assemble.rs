@@ -84,7 +84,7 @@ impl FromStr for Pair {
     }
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
     let missing = || {
         CliError::usage("image-output", "there is no place for the image")
@@ -100,7 +100,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         return Err(CliError::usage("image-target", "the digest of an image follows from its content")
             .hinted("give a tag or nothing"));
     }
-    let (contents, machines) = contents(context, args.binary, args.name)?;
+    let (contents, machines) = contents(context, &args.binary, args.name.clone())?;
     let platforms: Vec<Platform> =
         contents.iter().map(|content| content.platform.clone().normalised()).collect();
     let created = context.epoch()?;
@@ -115,8 +115,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
         let inherited = found.and_then(Foundation::user);
         let settings = Settings {
             user: args.user.as_deref().or(inherited).unwrap_or(USER).to_owned(),
-            labels: pairs(args.label),
-            annotations: pairs(args.annotation),
+            labels: pairs(&args.label),
+            annotations: pairs(&args.annotation),
             created,
         };
         let assembled = assemble_on(found, &contents, &settings)?;
@@ -153,19 +153,19 @@ const USER: &str = "65532";
 /// The binaries, and a finding for each that is made for another machine than its platform.
 fn contents(
     context: &Context,
-    binaries: Vec<Binary>,
+    binaries: &[Binary],
     mut name: Option<String>,
 ) -> Result<(Vec<Contents>, Vec<Diagnostic>), CliError> {
     let (mut contents, mut findings) = (Vec::new(), Vec::new());
     for Binary { platform, path } in binaries {
-        let name = name.get_or_insert_with(|| program(&platform, &path)).clone();
-        let bytes = context.read(&path, BINARY_LIMIT)?;
+        let name = name.get_or_insert_with(|| program(platform, path)).clone();
+        let bytes = context.read(path, BINARY_LIMIT)?;
         if let Some(found) = elf_architecture(&bytes).filter(|found| *found != platform.architecture()) {
             let message = format!("{platform}: the binary is made for {found}");
             let finding = Diagnostic::new(Severity::Warning, "image-machine", message);
             findings.push(finding.at(path.display().to_string()));
         }
-        contents.push(Contents { platform, name, bytes });
+        contents.push(Contents { platform: platform.clone(), name, bytes });
     }
     Ok((contents, findings))
 }
@@ -213,8 +213,8 @@ fn check_sizes(assembled: &Assembled, limit: Option<ByteSize>) -> Result<(), Cli
     }
 }
 
-pub(super) fn pairs(pairs: Vec<Pair>) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|Pair(key, value)| (key, value)).collect()
+pub(super) fn pairs(pairs: &[Pair]) -> BTreeMap<String, String> {
+    pairs.iter().map(|Pair(key, value)| (key.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]

@@ -54,17 +54,17 @@ struct CreateArgs {
     rolling: bool,
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
-    match args.command {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    match &args.command {
         IndexCommand::Create(args) => run_create(context, args),
     }
 }
 
-fn run_create(context: &Context, args: CreateArgs) -> Result<Reply, CliError> {
+fn run_create(context: &Context, args: &CreateArgs) -> Result<Reply, CliError> {
     context.allow(FORMATS)?;
     let tags = destination_tags(&args.destination, &args.tags);
     let declared = Declared::of(context, &args.destination)?;
-    let annotations: BTreeMap<String, String> = pairs(args.annotation);
+    let annotations: BTreeMap<String, String> = pairs(&args.annotation);
     let done = context.block_on(async {
         let opened = args.images.iter().map(|target| open(context, target));
         let opened = opened.collect::<Result<Vec<_>, CliError>>()?;

@@ -47,16 +47,16 @@ enum ImageCommand {
     Tag(tag::Args),
 }
 
-pub(super) fn run(context: &Context, args: Args) -> Result<Reply, CliError> {
-    match args.command {
+pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
+    match &args.command {
         ImageCommand::Assemble(args) => assemble::run(context, args),
-        ImageCommand::Inspect(args) => inspect::run(context, &args),
-        ImageCommand::Check(args) => check::run(context, &args),
-        ImageCommand::Push(args) => push::run(context, &args, push::Verb::Push),
-        ImageCommand::Copy(args) => push::run(context, &args, push::Verb::Copy),
+        ImageCommand::Inspect(args) => inspect::run(context, args),
+        ImageCommand::Check(args) => check::run(context, args),
+        ImageCommand::Push(args) => push::run(context, args, push::Verb::Push),
+        ImageCommand::Copy(args) => push::run(context, args, push::Verb::Copy),
         ImageCommand::Index(args) => index::run(context, args),
-        ImageCommand::Probe(args) => probe::run(context, &args),
-        ImageCommand::Tag(args) => tag::run(context, &args),
+        ImageCommand::Probe(args) => probe::run(context, args),
+        ImageCommand::Tag(args) => tag::run(context, args),
     }
 }
 

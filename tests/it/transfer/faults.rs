@@ -199,6 +199,27 @@ fn a_tag_that_somebody_else_sets_meanwhile_stops_the_rolling_ones() {
         assert!(matches!(&error, ImageError::TagRaced { found: None, .. }), "{error}");
         assert_eq!(error.kind(), Kind::Conflict);
         assert_eq!(host.stored("a").tags.keys().collect::<Vec<_>>(), ["theirs"]);
+        // It is gone when the rolling ones have moved: that is told too.
+        host.change("a", |stored| stored.tags.retain(|tag, _| tag == "theirs"));
+        let third = Sample::new("third");
+        third.put(&source, "z").await;
+        host.forget();
+        transfer(&job(&source, "z", &host.open("b"), &wanted)).await.unwrap();
+        let requests = host.log().len();
+        assert!(
+            host.routes()[requests - 1].starts_with("HEAD /v2/b/manifests/v1.0.0"),
+            "{:#?}",
+            host.routes()
+        );
+        host.forget();
+        let lie = Fault::Header("Docker-Content-Digest", theirs.digest().to_string());
+        host.fail_nth(requests, lie);
+        let error = transfer(&job(&source, "z", &host.open("c"), &wanted)).await.unwrap_err();
+        assert!(
+            matches!(&error, ImageError::TagRaced { found: Some(found), .. } if *found == theirs.digest())
+        );
+        assert_eq!(host.stored("c").tags["latest"], third.digest().to_string());
+        host.change("a", |stored| stored.tags.retain(|tag, _| tag == "theirs"));
         // The tag is there by the time everything is: the look before the write sees it.
         let other = Sample::new("more");
         other.put(&source, "y").await;
