@@ -135,6 +135,14 @@ impl RenderError {
         let rest = &source.text[start.min(source.text.len())..];
         let inside = if word.is_empty() { None } else { rest.find(&word) };
         let span = source.span(start + inside.unwrap_or(0), inside.map_or(0, |_| word.len()), "here");
+        // What could stand there: a helper, a partial, or a name.
+        let known = match error.reason() {
+            RenderErrorReason::HelperNotFound(_) => helpers::NAMES.map(str::to_owned).to_vec(),
+            RenderErrorReason::PartialNotFound(_) => {
+                templates.iter().filter(|name| !name.contains('/')).map(|name| (*name).to_owned()).collect()
+            }
+            _ => known,
+        };
         Self::Running { name: source.name.clone(), reason, span, near, known }
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
     /// What ends the notes of a release: policy (stable notes reach back to the last stable release, prerelease notes
-    /// to the last release), stable, tag, or a revision
+    /// to the last release), stable, tag, or a revision; of all releases those that follow the revision
     #[arg(long, value_name = "stable|tag|REV", default_value = "policy")]
     since: String,
     #[command(flatten)]
@@ -157,7 +157,11 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let filter = PathFilter::new(&include, &args.exclude_path)
         .map_err(|error| CliError::usage("notes-path", error.to_string()))?;
     let since = since(&project, &args.since)?;
-    let asked = asked(context, &project, args, &releases)?;
+    let (asked, since) = match (asked(context, &project, args, &releases)?, since) {
+        // Everything since a commit is what a range is.
+        (Asked::All { head }, Since::Commit(from)) => (Asked::Range { from, to: head }, Since::Policy),
+        asked => asked,
+    };
     let tags = releases.tags;
     let mut telling = telling(context, &project, args, preset, &asked)?;
     // What is read next is kept until the end of the program, which gives all of it back at once.
@@ -267,7 +271,10 @@ fn nothing(args: &Args, asked: &Asked, every_path: bool) -> String {
             format!("{} has no commit that no earlier release has", tag.tag)
         }
         Asked::One { tag: None, .. } => "no commit follows the last release".to_owned(),
-        Asked::Range { .. } => format!("{} has no commits", args.range.as_deref().unwrap_or_default()),
+        Asked::Range { .. } => match &args.range {
+            Some(range) => format!("{range} has no commits"),
+            None => format!("{}..HEAD has no commits", args.since),
+        },
         Asked::All { .. } => "there are no commits".to_owned(),
     }
 }

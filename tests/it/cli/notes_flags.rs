@@ -63,6 +63,27 @@ fn tags_that_are_no_releases() {
 }
 
 #[test]
+fn everything_since_a_commit_is_a_range() {
+    let repository = Repository::new();
+    for (message, tag) in [("feat: one", "v1.0.0"), ("feat: two", "v1.1.0"), ("feat: three", "v1.2.0")] {
+        repository.commit(message);
+        repository.tag(tag);
+    }
+    repository.commit("fix: four");
+    assert_snapshot!(told(&repository, "--all --since v1.0.0"), @r"
+    - after v1.2.0, 1: four
+    v1.2.0 after v1.1.0, 1: three
+    v1.1.0 after v1.0.0, 1: two
+    ");
+    assert_eq!(told(&repository, "--since v1.0.0"), told(&repository, "v1.0.0.."));
+    assert_snapshot!(told(&repository, "--tag v1.2.0 --since v1.0.0"), @"v1.2.0 after v1.0.0, 2: two, three");
+    let nothing = run(&repository, "generate --since HEAD").expect(0);
+    assert_eq!(nothing.stderr(), "warning: HEAD..HEAD has no commits\n");
+    let dots = run(&repository, "generate v1.0.0...v1.1.0").expect(2);
+    assert!(dots.stderr().contains("help: kyklos-release notes generate v1.0.0..v1.1.0"), "{}", dots.show());
+}
+
+#[test]
 fn order_and_what_is_left_out() {
     let repository = Repository::new();
     repository.git(&["remote", "add", "origin", "https://github.com/acme/app.git"]);

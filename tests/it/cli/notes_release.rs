@@ -160,7 +160,7 @@ fn errors_of_templates_show_the_place_and_what_is_known_there() {
       |
     2 | {{uper_first version}}{{/each}}
       |   ^^^^^^^^^^ here
-      known here  aliases, any, breaking, breaking_left_out, breaking_written, compare_url, contributors, date, full_url, heading, left_out, mark, name, new_contributors, prerelease, previous_tag, retired, sections, security, tag, target_sha, url, version
+      known here  if, unless, each, with, lookup, log, eq, ne, gt, gte, lt, lte, and, or, not, len, md, code, link, commit_link, pr_link, issue_link, advisory_link, compare_link, author, short_sha, date, upper_first, trim_prefix, truncate, indent, wrap, plural, default, group_by, where, sort_by, unique_by, join, anchor, sha256, image_ref
     help: did you mean `upper_first`?
     help: `kyklos-release notes template show kyklos` prints a template that works
     ");
@@ -177,6 +177,7 @@ fn errors_of_templates_show_the_place_and_what_is_known_there() {
         partial.contains("there is no partial `entri`") && partial.contains("did you mean `entry`?"),
         "{partial}"
     );
+    assert!(partial.contains("known here  breaking, ") && partial.contains(", section, "), "{partial}");
     let name = shown("x.hbs", "x", "--partial entrie=x.hbs");
     assert!(name.contains("error[notes-no-template]") && name.contains("did you mean `entry`?"), "{name}");
     let check = |line: &str| kyklos(repository.path()).args("notes template check").args(line).run();
