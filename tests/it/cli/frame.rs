@@ -162,13 +162,13 @@ fn every_answer_for_programs_has_a_schema() {
     let mut answers = std::collections::BTreeSet::new();
     collect(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut answers);
     // These answer in words only.
-    for name in ["completions", "gate-explain", "man"] {
+    for name in ["completions", "man"] {
         assert!(answers.remove(name), "{name}");
     }
     let here = tempfile::tempdir().unwrap();
     let listed = kyklos(here.path()).args("schema").run().expect(0).stdout();
     assert_eq!(answers.into_iter().collect::<Vec<_>>(), listed.lines().collect::<Vec<_>>());
-    for line in ["completions bash", "gate explain image", "man pages"] {
+    for line in ["completions bash", "man pages"] {
         let refused = kyklos(here.path()).args(line).args("--format json").run().expect(2).json();
         assert_eq!(refused["diagnostics"][0]["code"], "format", "{line}");
     }
