@@ -15,7 +15,7 @@ use crate::format::binary::Binary;
 use crate::format::cyclonedx::MAX_BYTES;
 use crate::image::{LayerLimits, programs};
 use crate::model::{Digest, Platform, Target};
-use crate::port::{EntryKind, Files as _};
+use crate::port::{EntryKind, Files as _, Progress as _};
 use crate::render::json::v1::files::SbomVerified;
 use crate::sbom::{self, About, Executable, ImageSubject};
 
@@ -114,6 +114,15 @@ fn generate(context: &Context, args: &GenerateArgs) -> Result<Reply, CliError> {
     let about = About { name, version: args.version.clone(), created, image: subject.image };
     let bytes = document(&about, &executables, lock.as_deref())?;
     let wire: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let silent = silent(&wire);
+    if let Some(first) = silent.first() {
+        let others = silent.len() - 1;
+        let others =
+            if others == 0 { String::new() } else { format!(" and {}", counted(others, "other", "others")) };
+        context.printer.warn(&format!(
+            "{first}{others}: executables that do not tell what is in them; nothing of it is listed"
+        ));
+    }
     Reply::done("kyklos-release/sbom-generate/v1", &wire, bytes)
 }
 
@@ -130,6 +139,17 @@ pub(super) fn document(
             None => error.into(),
         }
     })
+}
+
+/// The executables of a document whose content nobody knows.
+fn silent(bom: &serde_json::Value) -> Vec<&str> {
+    let told = |component: &serde_json::Value| {
+        let properties = component["properties"].as_array().into_iter().flatten();
+        properties.into_iter().any(|property| property["name"] == "kyklos-release:content")
+    };
+    let components = bom["components"].as_array().into_iter().flatten();
+    let files = components.filter(|component| component["type"] == "file" && !told(component));
+    files.filter_map(|component| component["name"].as_str()).collect()
 }
 
 /// An error with the file it is about.

@@ -223,7 +223,11 @@ pub(super) fn inside(path: &str) -> Option<PathBuf> {
 
 /// Where a value stands in the file.
 fn span(text: &str, path: &str, value: &str) -> Option<Span> {
-    let start = text.find(value)?;
+    // A whole word, not a part of another.
+    let is_word = |c: char| c.is_alphanumeric() || "_-./".contains(c);
+    let whole =
+        |at: &usize| !text[..*at].ends_with(is_word) && !text[at + value.len()..].starts_with(is_word);
+    let start = text.match_indices(value).map(|(at, _)| at).find(whole)?;
     Some(Span {
         path: path.to_owned(),
         source: text.to_owned(),
@@ -268,6 +272,11 @@ impl Hint for ConfigError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Yaml(error) => error.hints(),
+            Self::Value { key: "tag", .. } => {
+                vec![
+                    "write it with `{version}` once, for example `v{version}` or `app/v{version}`".to_owned(),
+                ]
+            }
             Self::Value { .. } => Vec::new(),
         }
     }
@@ -315,6 +324,9 @@ mod tests {
                 .0
                 .contains("named twice")
         );
+        // The value, not a part of another word.
+        assert_eq!(refuse("name: x\nassets: [a, a]\n").1, Some((2, 10)));
+        assert_eq!(refuse("name:\n"), ("expected text, found nothing".to_owned(), Some((1, 5))));
         assert!(refuse("name: a\nassets: [../x]\n").0.contains("relative path inside"));
         assert!(refuse("name: a/b\n").0.contains("cannot be `name`"));
         assert!(refuse("name: a\nbinaries: {linux: x}\n").0.contains("OS/ARCH"));

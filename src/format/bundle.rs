@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sigstore_types::PayloadBytes;
 
+use super::canonical::Strict;
 use super::intoto::{self, Statement, StatementError};
 use crate::diag::{Hint, Kind};
 use crate::model::Digest;
@@ -96,10 +97,14 @@ pub fn payload(bundle: &[u8]) -> Result<Option<Vec<u8>>, BundleError> {
     if bundle.len() > MAX_BYTES {
         return Err(BundleError::TooLarge { found: bundle.len() });
     }
-    let value: Value = serde_json::from_slice(bundle).map_err(BundleError::Json)?;
+    let Strict(value) = serde_json::from_slice(bundle).map_err(BundleError::Json)?;
+    let message = value.get("messageSignature").is_some();
     let Some(envelope) = value.get("dsseEnvelope") else {
-        return if value.get("messageSignature").is_some() { Ok(None) } else { Err(BundleError::Content) };
+        return if message { Ok(None) } else { Err(BundleError::Content) };
     };
+    if message {
+        return Err(BundleError::Both);
+    }
     let text = envelope.get("payload").and_then(Value::as_str).ok_or(BundleError::Content)?;
     let payload = PayloadBytes::from_base64(text).map_err(|_| BundleError::Content)?;
     Ok(Some(payload.as_bytes().to_vec()))
@@ -131,11 +136,14 @@ pub enum BundleError {
         found: usize,
     },
     /// Not JSON.
-    #[error("the bundle is not JSON")]
+    #[error("the bundle is not JSON with every key once")]
     Json(#[source] serde_json::Error),
     /// Neither a message signature nor an envelope.
     #[error("the bundle holds neither a message signature nor a DSSE envelope")]
     Content,
+    /// A message signature beside an envelope: which of them was checked would be anybody's guess.
+    #[error("the bundle holds both a message signature and a DSSE envelope")]
+    Both,
     /// The payload is no statement.
     #[error("the payload of the bundle is no statement")]
     Statement(#[source] StatementError),
@@ -148,5 +156,23 @@ impl Hint for BundleError {
 
     fn kind(&self) -> Kind {
         Kind::Refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_not_read() {
+        let told = |text: &str| payload(text.as_bytes()).map_err(|error| error.to_string());
+        let (message, envelope) = (r#""messageSignature":{}"#, r#""dsseEnvelope":{"payload":"e30="}"#);
+        assert_eq!(told(&format!("{{{message}}}")), Ok(None));
+        assert_eq!(told(&format!("{{{envelope}}}")), Ok(Some(b"{}".to_vec())));
+        let both = "the bundle holds both a message signature and a DSSE envelope";
+        assert_eq!(told(&format!("{{{message},{envelope}}}")).unwrap_err(), both);
+        let twice = "the bundle is not JSON with every key once";
+        assert_eq!(told(&format!("{{{message},{message}}}")).unwrap_err(), twice);
+        assert_eq!(told(r#"{"messageSignature":{"a":1,"a":1}}"#).unwrap_err(), twice);
     }
 }

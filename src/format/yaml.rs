@@ -40,12 +40,15 @@ fn in_our_words(message: &str) -> String {
     let words = [
         ("duplicate mapping key: ", "this key stands twice: "),
         ("expected string scalar", "expected text"),
+        ("cannot deserialize null into string", "expected text, found nothing"),
         ("expected sequence start", "expected a list"),
         ("expected mapping start", "expected keys with values"),
         ("unexpected end of input", "the file says nothing"),
         ("multiple YAML documents detected", "the file holds several documents, and one is read"),
     ];
     let known = words.iter().find(|(theirs, _)| message.starts_with(theirs));
+    // What follows speaks of Rust.
+    let message = message.split("; use Option<").next().unwrap_or(message);
     known.map_or_else(|| message.to_owned(), |(theirs, ours)| message.replacen(theirs, ours, 1))
 }
 

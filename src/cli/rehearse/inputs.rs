@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::adapter::fs::{self, Directory};
+use crate::attest::{CHECKSUMS, CHECKSUMS_BUNDLE, IMAGE_BUNDLE, RELEASE_BUNDLE};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::notes::next_version;
 use crate::cli::project::{Project, cargo_program};
 use crate::diag::Kind;
 use crate::format::binary::Binary;
-use crate::model::{AssetName, Digest, Platform, Tag};
+use crate::model::{AssetName, Digest, Platform, ReleaseManifest, Tag};
 use crate::plan::Facts;
 use crate::port::{EntryKind, Files as _, Progress as _};
 
@@ -59,7 +60,8 @@ impl Inputs {
         dirty(context, project, allow_dirty)?;
         let mut paths: BTreeMap<Platform, PathBuf> = BTreeMap::new();
         for (platform, path) in binaries {
-            if paths.insert(platform.clone(), context.path(path)).is_some() {
+            let same = |other: &Platform| other.clone().normalised() == platform.clone().normalised();
+            if paths.keys().any(same) || paths.insert(platform.clone(), context.path(path)).is_some() {
                 return Err(CliError::usage(
                     "rehearse-binary",
                     format!("two executables are given for {platform}"),
@@ -88,6 +90,7 @@ impl Inputs {
                 .printer
                 .warn("no executable: name them with --binary OS/ARCH=PATH to have an image and an SBOM");
         }
+        apart(&facts, &executables, project.config.assets.keys())?;
         let mut assets = BTreeMap::new();
         // Without a work tree the commit is all there is.
         let of = (tagged || project.repository.is_bare()).then_some(facts.commit);
@@ -129,6 +132,49 @@ fn facts(project: &Project, tag: Option<&Tag>) -> Result<(Facts, bool), CliError
         .tag(&version)
         .map_err(|error| CliError::usage("rehearse-tag", format!("{error}")))?;
     Ok((project.facts_of(tag, version, head, time), false))
+}
+
+/// Files that a release makes by itself, its executables aside.
+pub(super) fn made_names(facts: &Facts) -> Vec<String> {
+    let tag = facts.tag.file_part();
+    let fixed = [
+        "build-info.json",
+        "sbom.json",
+        "image-manifest.json",
+        "image-digests.txt",
+        CHECKSUMS,
+        CHECKSUMS_BUNDLE,
+        RELEASE_BUNDLE,
+        IMAGE_BUNDLE,
+        ReleaseManifest::ASSET,
+    ];
+    let named = [
+        format!("{}-{tag}.tar.gz", facts.name),
+        format!("CHANGELOG-{tag}.md"),
+        format!("RELEASE-NOTES-{tag}.md"),
+    ];
+    fixed.into_iter().map(str::to_owned).chain(named).collect()
+}
+
+/// Refuses assets that are called like a file a release makes by itself: one of the two would be lost.
+fn apart<'a>(
+    facts: &Facts,
+    executables: &[Executable],
+    mut assets: impl Iterator<Item = &'a AssetName>,
+) -> Result<(), CliError> {
+    let made = made_names(facts);
+    let taken = assets.find(|asset| {
+        made.iter().any(|made| made == asset.as_str())
+            || executables.iter().any(|executable| executable.name == **asset)
+    });
+    match taken {
+        Some(name) => {
+            let message = format!("the release makes {name} by itself, and release.yaml lists another");
+            Err(CliError::usage("rehearse-asset", message)
+                .hinted(format!("rename it, or take {name} out of `assets` in release.yaml")))
+        }
+        None => Ok(()),
+    }
 }
 
 fn dirty(context: &Context, project: &Project, allowed: bool) -> Result<(), CliError> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use jiff::SignedDuration;
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, made_names};
 use super::place::Place;
 use crate::adapter::fs::{self, Directory};
 use crate::adapter::oci::Layout;
@@ -118,27 +118,10 @@ pub(super) async fn make(
 
 /// A killed run of the same inputs leaves only files that are made again; anything else would become an asset.
 fn forget_old_files(place: &Place, inputs: &Inputs) -> Result<(), CliError> {
-    let tag = inputs.facts.tag.file_part();
-    let known = [
-        format!("{}-{tag}.tar.gz", inputs.facts.name),
-        format!("CHANGELOG-{tag}.md"),
-        format!("RELEASE-NOTES-{tag}.md"),
-    ];
-    let fixed = [
-        "build-info.json",
-        "sbom.json",
-        "image-manifest.json",
-        "image-digests.txt",
-        CHECKSUMS,
-        CHECKSUMS_BUNDLE,
-        RELEASE_BUNDLE,
-        IMAGE_BUNDLE,
-        ReleaseManifest::ASSET,
-    ];
+    let made = made_names(&inputs.facts);
     for entry in Directory::new(place.dist()).list(Path::new("."))? {
         let name = entry.name.as_str();
-        let ours = known.iter().any(|known| known == name)
-            || fixed.contains(&name)
+        let ours = made.iter().any(|made| made == name)
             || inputs.executables.iter().any(|executable| executable.name.as_str() == name)
             || inputs.assets.keys().any(|asset| asset.as_str() == name);
         if !ours {

@@ -219,3 +219,18 @@ fn a_document_that_reads_like_an_empty_one_is_refused() {
         assert!(run.stdout().contains(told), "{}", run.show());
     }
 }
+
+#[test]
+fn what_does_not_tell_what_is_in_it_is_told() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["one", "two"] {
+        std::fs::write(place.path().join(name), elf::elf("amd64", &[])).unwrap();
+    }
+    std::fs::write(place.path().join("app"), elf::go("amd64", elf::MODULES)).unwrap();
+    let told = run(place.path(), "sbom generate file:one file:app file:two").expect(0).stderr();
+    assert_eq!(
+        told,
+        "warning: one and 1 other: executables that do not tell what is in them; nothing of it is listed\n"
+    );
+    assert_eq!(run(place.path(), "sbom generate file:app").expect(0).stderr(), "");
+}

@@ -449,3 +449,30 @@ fn names_in_findings_do_not_steer_the_terminal() {
     assert!(told.contains("\u{fffd}[2Jx\u{fffd}y: it is not part of the release"), "{told}");
     assert!(!told.contains('\u{1b}'), "{told}");
 }
+
+#[test]
+fn a_file_of_the_release_is_not_called_like_one_it_makes() {
+    for name in
+        ["checksums.txt", "sbom.json", "release.sigstore.json", "app-v0.2.0.tar.gz", "app-linux-amd64"]
+    {
+        let repository = repository("v");
+        repository.write(name, "mine");
+        repository.write("release.yaml", format!("name: app\nassets: [{name}]\n"));
+        repository.commit("feat: a file");
+        let out = scratch();
+        let told = rehearse(&repository, out.path(), "").expect(2).stderr();
+        assert!(
+            told.contains(&format!("error[rehearse-asset]: the release makes {name} by itself")),
+            "{told}"
+        );
+        assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "nothing was written");
+    }
+}
+
+#[test]
+fn two_spellings_of_a_platform_are_one() {
+    let repository = repository("v");
+    let out = scratch();
+    let told = rehearse(&repository, out.path(), "--binary linux/arm64/v8=bin/app-arm64").expect(2).stderr();
+    assert!(told.contains("error[rehearse-binary]: two executables are given for linux/arm64/v8"), "{told}");
+}
