@@ -1,9 +1,10 @@
 //! Commits as the notes and the evidence see them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use semver::Version;
@@ -27,6 +28,12 @@ impl std::hash::Hash for CommitId {
 /// A map by commit. Ids are digests of something, so that they need not be mixed again: bits of theirs tell places apart.
 pub type CommitMap<V> = HashMap<CommitId, V, BuildHasherDefault<IdHasher>>;
 
+/// A set of commits, see [`CommitMap`].
+pub type CommitSet = HashSet<CommitId, BuildHasherDefault<IdHasher>>;
+
+/// What is known about people, by the place where they are in memory. Who is asked about must stay there as long.
+pub type PersonMap<V> = HashMap<*const Person, V, BuildHasherDefault<IdHasher>>;
+
 /// The hasher of [`CommitMap`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct IdHasher(u64);
@@ -45,6 +52,12 @@ impl std::hash::Hasher for IdHasher {
     fn write_u64(&mut self, id: u64) {
         self.0 = id;
     }
+
+    /// Numbers are no digests: they are mixed.
+    fn write_usize(&mut self, number: usize) {
+        let mixed = (self.0 ^ number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
 }
 
 impl CommitId {
@@ -62,17 +75,57 @@ impl CommitId {
     pub fn short(&self) -> String {
         self.to_string()[..7].to_owned()
     }
+
+    /// Reads 40 lower-case hexadecimal digits; `None` for anything else.
+    pub fn from_digits(digits: &[u8]) -> Option<Self> {
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let pairs: &[[u8; 2]; 20] = pairs.try_into().ok()?;
+        let (mut bytes, mut wrong) = ([0; 20], rest.len());
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+            wrong |= usize::from((high | low) & NO_DIGIT);
+            *byte = (high << 4) | (low & 15);
+        }
+        (wrong == 0).then_some(Self(bytes))
+    }
+
+    /// The 40 digits as bytes of ASCII.
+    pub fn digits(&self) -> [u8; 40] {
+        let mut text = [0; 40];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = PAIRS[usize::from(byte)];
+        }
+        text
+    }
 }
+
+/// What is no digit has this bit.
+const NO_DIGIT: u8 = 0x80;
+/// The values of lower-case digits.
+static VALUES: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0u8;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+/// The digits of each byte.
+static PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    table
+};
 
 impl fmt::Display for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 40];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
@@ -87,19 +140,7 @@ impl FromStr for CommitId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidCommitId { found: text.escape_debug().take(80).collect() };
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
-        if text.len() != 40 {
-            return Err(invalid());
-        }
-        let mut bytes = [0; 20];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = digit(pair[0]).ok_or_else(invalid)? * 16 + digit(pair[1]).ok_or_else(invalid)?;
-        }
-        Ok(Self(bytes))
+        Self::from_digits(text.as_bytes()).ok_or_else(invalid)
     }
 }
 
@@ -143,8 +184,8 @@ pub struct Commit {
     pub tree: CommitId,
     /// Parents in the order of the header.
     pub parents: Vec<CommitId>,
-    /// Who wrote the change.
-    pub author: Person,
+    /// Who wrote the change; the same person is the same value where commits were read together.
+    pub author: Arc<Person>,
     /// When the change was written; a cherry-pick keeps it.
     pub authored: Timestamp,
     /// When it was committed.
@@ -177,4 +218,21 @@ pub struct TagFacts {
     pub commit: CommitId,
     /// What the reference points to: the tag object, or the commit itself.
     pub object: CommitId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_there_and_back() {
+        let text = "0123456789abcdef0123456789abcdef01234567";
+        let id: CommitId = text.parse().unwrap();
+        assert_eq!((id.as_bytes()[0], id.as_bytes()[4], id.as_bytes()[19]), (0x01, 0x89, 0x67));
+        assert_eq!((id.to_string().as_str(), id.digits().as_slice()), (text, text.as_bytes()));
+        for wrong in ["", &text[1..], &format!("{text}0"), &text.replace('a', "A"), &text.replace('f', "g")] {
+            assert_eq!(CommitId::from_digits(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(CommitId::from_digits(&[0xff; 40]), None);
+    }
 }

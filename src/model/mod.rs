@@ -16,7 +16,9 @@ mod target;
 
 pub use asset::{AssetName, InvalidAssetName};
 pub use checksum::{Algorithm, Checksum, InvalidAlgorithm};
-pub use commit::{Commit, CommitId, CommitMap, InvalidCommitId, Person, SignedCommit, TagFacts};
+pub use commit::{
+    Commit, CommitId, CommitMap, CommitSet, InvalidCommitId, Person, PersonMap, SignedCommit, TagFacts,
+};
 pub use digest::{Digest, DigestAlgorithm, Hasher, InvalidDigest};
 pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_image_tag};
 pub use known::{KnownCommit, KnownPullRequest};

@@ -213,7 +213,7 @@ pub struct Entry {
     /// What it refers to, in order and without repetition.
     pub references: Vec<Reference>,
     /// Who wrote it, then who helped.
-    pub authors: Vec<Person>,
+    pub authors: Vec<Arc<Person>>,
     /// What other commits make of it.
     pub status: Status,
     /// The file that says it in other words than the commit.
@@ -375,12 +375,9 @@ fn without_number<'a>(text: &'a str, references: &[Reference]) -> &'a str {
 }
 
 /// The author, then the people of `Co-authored-by` lines.
-pub(super) fn authors(commit: &Commit) -> Vec<Person> {
-    let helpers = helpers(&commit.message);
-    if helpers.is_empty() {
-        return vec![commit.author.clone()];
-    }
-    people::distinct(std::iter::once(commit.author.clone()).chain(helpers))
+pub(super) fn authors(commit: &Commit) -> Vec<Arc<Person>> {
+    let helpers = helpers(&commit.message).into_iter().map(Arc::new);
+    people::distinct(std::iter::once(Arc::clone(&commit.author)).chain(helpers))
 }
 
 /// The people of `Co-authored-by` lines.

@@ -1,11 +1,13 @@
 //! Commits, release tags, and what each release owns.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
+use super::entry::helpers;
 use super::ownership::{Mark, attribute};
 use super::relation::find;
-use crate::model::{Commit, CommitId, CommitMap, Tag, TagFacts};
+use crate::model::{Commit, CommitId, CommitMap, Person, Tag, TagFacts};
 
 /// Commits and release tags of a repository, or of the part of it that one release needs.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct History {
     released: OnceCell<CommitMap<u32>>,
     sorted: OnceCell<Vec<CommitId>>,
     tagged: OnceCell<CommitMap<Vec<u32>>>,
+    /// Who helped, of the few commits that say so.
+    helpers: OnceCell<CommitMap<Vec<Arc<Person>>>>,
 }
 
 /// Which earlier releases end the notes of a release.
@@ -124,6 +128,7 @@ impl History {
             released: OnceCell::new(),
             sorted: OnceCell::new(),
             tagged: OnceCell::new(),
+            helpers: OnceCell::new(),
         }
     }
 
@@ -157,6 +162,27 @@ impl History {
             ids
         });
         find(sorted, digits)
+    }
+
+    /// The people of the `Co-authored-by` lines of a commit. The same person is the same value.
+    pub(super) fn helpers(&self, commit: CommitId) -> &[Arc<Person>] {
+        let all = self.helpers.get_or_init(|| {
+            let mut known: HashSet<Arc<Person>> = HashSet::new();
+            let mut all = CommitMap::default();
+            for commit in &self.commits {
+                let mut found = Vec::new();
+                for person in helpers(&commit.message) {
+                    let person = known.get(&person).map_or_else(|| Arc::new(person), Arc::clone);
+                    known.insert(Arc::clone(&person));
+                    found.push(person);
+                }
+                if !found.is_empty() {
+                    all.insert(commit.id, found);
+                }
+            }
+            all
+        });
+        all.get(&commit).map_or(&[], Vec::as_slice)
     }
 
     /// Every commit, children before their parents.
@@ -286,7 +312,6 @@ mod tests {
     use semver::Version;
 
     use super::*;
-    use crate::model::Person;
 
     fn id(at: usize) -> CommitId {
         CommitId::from_bytes([u8::try_from(at).unwrap(); 20])
@@ -298,7 +323,7 @@ mod tests {
             let parents: BTreeSet<usize> = steps.iter().map(|step| at + step).collect();
             parents.into_iter().filter(|parent| *parent < MAX).collect::<Vec<_>>()
         };
-        let person = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let person = Arc::new(Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned() });
         let count = steps.len();
         let commit = |(at, steps): (usize, &Vec<usize>)| Commit {
             id: id(at),

@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn commit(message: &str) -> Commit {
-        let ada = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned() };
+        let ada = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned() }.into();
         Commit {
             id: CommitId::from_bytes([7; 20]),
             tree: CommitId::from_bytes([8; 20]),

@@ -1,8 +1,9 @@
 //! Who contributed, as far as the commits tell.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::model::{CommitId, Person};
+use crate::model::{CommitId, Person, PersonMap};
 
 /// Somebody who wrote, or helped to write, a commit of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +73,19 @@ fn is_bot(person: &Person) -> bool {
 }
 
 /// Everybody once, as they come first.
-pub(super) fn distinct(people: impl Iterator<Item = Person>) -> Vec<Person> {
-    let mut found: Vec<Person> = Vec::new();
-    for person in people {
-        // Nearly every commit has one author.
-        if found.is_empty() || !found.iter().any(|known| key(known) == key(&person)) {
-            found.push(person);
-        }
+pub(super) fn distinct(people: impl Iterator<Item = Arc<Person>>) -> Vec<Arc<Person>> {
+    let mut people: Vec<Arc<Person>> = people.collect();
+    // Nearly every commit has one author.
+    if people.len() > 1 {
+        let mut keys: Vec<String> = Vec::with_capacity(people.len());
+        people.retain(|person| {
+            let key = key(person);
+            let is_new = !keys.contains(&key);
+            keys.push(key);
+            is_new
+        });
     }
-    found
+    people
 }
 
 /// What tells people apart: the account, else the address, else the name.
@@ -115,17 +120,17 @@ struct Somebody {
 /// The people behind commits given newest first, sorted by name. Two addresses with one full name are one person, as
 /// long as their accounts do not say otherwise. `first` tells the first commit of a person.
 pub(super) fn contributors<'a>(
-    commits: impl Iterator<Item = (CommitId, &'a [Person])>,
+    commits: impl Iterator<Item = (CommitId, &'a [Arc<Person>])>,
     first: Option<&FirstCommit<'_>>,
 ) -> Vec<Contributor> {
     let mut people: Vec<Somebody> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     // By the person: who it is, and the places of the keys.
-    let mut known: HashMap<&Person, (usize, Vec<usize>)> = HashMap::new();
+    let mut known: PersonMap<(usize, Vec<usize>)> = PersonMap::default();
     for (id, persons) in commits {
         for person in persons.iter().filter(|person| !person.name.is_empty()) {
             // Few people write most commits.
-            if let Some((at, places)) = known.get(person) {
+            if let Some((at, places)) = known.get(&Arc::as_ptr(person)) {
                 let Somebody { contributor, keys } = &mut people[*at];
                 contributor.first_sha = id;
                 places.iter().for_each(|place| keys[*place].1 = id);
@@ -167,7 +172,7 @@ pub(super) fn contributors<'a>(
                 }
                 under.push(place);
             }
-            known.insert(person, (at, under));
+            known.insert(Arc::as_ptr(person), (at, under));
         }
     }
     let mut people: Vec<Contributor> = people
@@ -212,7 +217,8 @@ mod tests {
     #[test]
     fn one_person_with_two_addresses() {
         let id = |at: u8| CommitId::from_bytes([at; 20]);
-        let person = |name: &str, email: &str| Person { name: name.to_owned(), email: email.to_owned() };
+        let person =
+            |name: &str, email: &str| Arc::new(Person { name: name.to_owned(), email: email.to_owned() });
         let commits = [
             (id(5), vec![person("Ada Lovelace", "ada@home")]),
             (id(4), vec![person("ada lovelace", "1+ada@users.noreply.github.com")]),
@@ -253,7 +259,8 @@ mod tests {
     #[test]
     fn names_without_blanks() {
         let id = |at: u8| CommitId::from_bytes([at; 20]);
-        let person = |name: &str, email: &str| Person { name: name.to_owned(), email: email.to_owned() };
+        let person =
+            |name: &str, email: &str| Arc::new(Person { name: name.to_owned(), email: email.to_owned() });
         let one = |name: &str| {
             let commits = [(id(2), vec![person(name, "one@x")]), (id(1), vec![person(name, "two@x")])];
             contributors(commits.iter().map(|(id, people)| (*id, people.as_slice())), None).len()

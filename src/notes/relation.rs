@@ -1,14 +1,14 @@
 //! What the commits of one release say about each other: what was taken back, what stands there twice, and which pull
 //! request brought what.
 
-use std::collections::hash_map::Entry;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
 use crate::format::conventional;
-use crate::model::{Commit, CommitId, CommitMap};
+use crate::model::{Commit, CommitId, CommitMap, CommitSet};
 
 use super::entry::Reference;
 
@@ -20,21 +20,32 @@ pub type SameChange<'a> = dyn Fn(CommitId, CommitId, bool) -> bool + 'a;
 #[derive(Debug, Default)]
 pub(super) struct Relations {
     /// Taken back and taking back within the release.
-    pub cancelled: HashSet<CommitId>,
+    pub cancelled: CommitSet,
     /// Says the same as an older commit of the release.
-    pub duplicates: HashMap<CommitId, CommitId>,
+    pub duplicates: CommitMap<CommitId>,
     /// Takes back a commit that is not of this release: the digits its id starts with.
-    pub reverts: HashMap<CommitId, String>,
+    pub reverts: CommitMap<String>,
     /// The pull request whose merge brought a commit.
-    pub merged_by: HashMap<CommitId, Reference>,
-    /// On the way of first parents.
-    pub mainline: HashSet<CommitId>,
+    pub merged_by: CommitMap<Reference>,
+    /// On the way of first parents; `None` where there is no other way.
+    mainline: Option<CommitSet>,
 }
+
+impl Relations {
+    /// Whether a commit is on the way of first parents.
+    pub(super) fn is_on_mainline(&self, commit: CommitId) -> bool {
+        self.mainline.as_ref().is_none_or(|mainline| mainline.contains(&commit))
+    }
+}
+
+/// Where commits stand, found out when somebody asks.
+type Places<'a> = LazyCell<CommitMap<usize>, Box<dyn FnOnce() -> CommitMap<usize> + 'a>>;
 
 /// Reads the relations of commits, which stand children before parents; the first is the target.
 pub(super) fn relations(commits: &[&Commit], same_change: &SameChange<'_>) -> Relations {
     let mut relations = Relations::default();
-    let place: CommitMap<usize> = commits.iter().enumerate().map(|(at, commit)| (commit.id, at)).collect();
+    let places = || commits.iter().enumerate().map(|(at, commit)| (commit.id, at)).collect();
+    let place: Places<'_> = LazyCell::new(Box::new(places));
     reverts(commits, &mut relations);
     duplicates(commits, &place, same_change, &mut relations);
     merges(commits, &place, &mut relations);
@@ -98,6 +109,8 @@ fn first_line(message: &str) -> &str {
 /// The first line of the commit that `Revert "LINE"` or `Reapply "LINE"` takes back, as forges write them; they add the
 /// number of the pull request behind it.
 fn taken_back_by_name(message: &str) -> Option<String> {
+    // Which few are.
+    message.trim_start().starts_with("Re").then_some(())?;
     let first = first_line(message);
     let quoted = |start: &str| {
         let (line, rest) = first.strip_prefix(start)?.rsplit_once('"')?;
@@ -146,15 +159,13 @@ fn taken_back(message: &str) -> Vec<&str> {
 /// A cherry-pick says where it is from, or keeps author and time of writing; then the patch tells whether it is one.
 fn duplicates(
     commits: &[&Commit],
-    place: &CommitMap<usize>,
+    place: &Places<'_>,
     same_change: &SameChange<'_>,
     relations: &mut Relations,
 ) {
-    // Nearly nobody writes two commits in one second; those who do have a list of them.
-    let mut alike: HashMap<(&str, i64), (&Commit, Option<usize>)> = HashMap::with_capacity(commits.len());
-    let mut groups: Vec<Vec<&Commit>> = Vec::new();
+    let mut written: Vec<(i64, usize)> = Vec::with_capacity(commits.len());
     // Oldest first: the others are the copies.
-    for commit in commits.iter().rev().copied().filter(|commit| commit.parents.len() == 1) {
+    for (at, commit) in commits.iter().enumerate().rev().filter(|(_, commit)| commit.parents.len() == 1) {
         if relations.cancelled.contains(&commit.id) {
             continue;
         }
@@ -163,40 +174,48 @@ fn duplicates(
             relations.duplicates.insert(commit.id, original);
             continue;
         }
-        match alike.entry((commit.author.email.as_str(), commit.authored.as_second())) {
-            Entry::Vacant(free) => {
-                free.insert((commit, None));
-            }
-            Entry::Occupied(mut taken) => match *taken.get() {
-                (_, Some(group)) => groups[group].push(commit),
-                (first, None) => {
-                    taken.insert((first, Some(groups.len())));
-                    groups.push(vec![first, commit]);
-                }
-            },
+        written.push((commit.authored.as_second(), at));
+    }
+    // Nearly nobody writes two commits in one second.
+    written.sort_by_key(|(second, _)| *second);
+    for second in written.chunk_by(|one, other| one.0 == other.0).filter(|second| second.len() > 1) {
+        let mut by_author: BTreeMap<&str, Vec<&Commit>> = BTreeMap::new();
+        for commit in second.iter().map(|(_, at)| commits[*at]) {
+            by_author.entry(&commit.author.email).or_default().push(commit);
+        }
+        for alike in by_author.into_values().filter(|alike| alike.len() > 1) {
+            copies(&alike, commits, place, same_change, relations);
         }
     }
-    for group in groups {
-        let mut firsts: Vec<&Commit> = Vec::new();
-        for commit in group {
-            let copies = |first: &&&Commit| {
-                // What stands behind a commit was not adapted to it: there only the same patch is the same change.
-                let adapted = || !is_behind(first, commit, commits, place);
-                let alike = subject(&first.message) == subject(&commit.message);
-                same_change(first.id, commit.id, alike && adapted())
-            };
-            match firsts.iter().find(copies) {
-                Some(original) => {
-                    relations.duplicates.insert(commit.id, original.id);
-                }
-                None => firsts.push(commit),
+}
+
+/// Copies among commits that one person wrote in one second, oldest first.
+fn copies(
+    alike: &[&Commit],
+    commits: &[&Commit],
+    place: &Places<'_>,
+    same_change: &SameChange<'_>,
+    relations: &mut Relations,
+) {
+    let mut firsts: Vec<&Commit> = Vec::new();
+    for commit in alike.iter().copied() {
+        let copies = |first: &&&Commit| {
+            // What stands behind a commit was not adapted to it: there only the same patch is the same change.
+            let adapted = || !is_behind(first, commit, commits, place);
+            let alike = subject(&first.message) == subject(&commit.message);
+            same_change(first.id, commit.id, alike && adapted())
+        };
+        match firsts.iter().find(copies) {
+            Some(original) => {
+                relations.duplicates.insert(commit.id, original.id);
             }
+            None => firsts.push(commit),
         }
     }
 }
 
 /// Whether a commit is among the ancestors of another.
-fn is_behind(old: &Commit, new: &Commit, commits: &[&Commit], place: &CommitMap<usize>) -> bool {
+fn is_behind(old: &Commit, new: &Commit, commits: &[&Commit], place: &Places<'_>) -> bool {
     let Some(end) = place.get(&old.id) else { return false };
     let mut seen: HashSet<usize> = HashSet::new();
     let mut open: Vec<usize> = place.get(&new.id).copied().into_iter().collect();
@@ -226,26 +245,30 @@ pub(super) fn subject(message: &str) -> &str {
 
 /// Which pull request brought a commit: the one of the oldest merge that has it behind its other parents and not behind
 /// its first. A merge that was taken back took what it brought with it.
-fn merges(commits: &[&Commit], place: &CommitMap<usize>, relations: &mut Relations) {
+fn merges(commits: &[&Commit], place: &Places<'_>, relations: &mut Relations) {
+    if commits.iter().all(|commit| commit.parents.len() < 2) {
+        return;
+    }
+    let mut mainline = CommitSet::default();
     let mut at = commits.first().map(|commit| commit.id);
     while let Some(commit) = at.and_then(|id| place.get(&id)).map(|at| commits[*at]) {
-        if !relations.mainline.insert(commit.id) {
+        if !mainline.insert(commit.id) {
             break;
         }
         at = commit.parents.first().copied();
     }
-    let mut seen: HashSet<CommitId> = HashSet::new();
+    let mut seen = CommitSet::default();
     for merge in commits.iter().rev().filter(|commit| commit.parents.len() > 1) {
         let number = merge_number(&merge.message);
         let cancelled = relations.cancelled.contains(&merge.id);
-        let brought = if relations.mainline.contains(&merge.id) {
-            new_on_mainline(merge, commits, place, &relations.mainline, &mut seen)
+        let brought = if mainline.contains(&merge.id) {
+            new_on_mainline(merge, commits, place, &mainline, &mut seen)
         } else if number.is_some() || cancelled {
             brought(merge, commits, place)
         } else {
             continue;
         };
-        for id in brought.into_iter().filter(|id| !relations.mainline.contains(id)) {
+        for id in brought.into_iter().filter(|id| !mainline.contains(id)) {
             if cancelled {
                 relations.cancelled.insert(id);
             }
@@ -254,15 +277,16 @@ fn merges(commits: &[&Commit], place: &CommitMap<usize>, relations: &mut Relatio
             }
         }
     }
+    relations.mainline = Some(mainline);
 }
 
 /// What a merge of the main line brought: what is behind its other parents and came with no older merge.
 fn new_on_mainline(
     merge: &Commit,
     commits: &[&Commit],
-    place: &CommitMap<usize>,
-    mainline: &HashSet<CommitId>,
-    seen: &mut HashSet<CommitId>,
+    place: &Places<'_>,
+    mainline: &CommitSet,
+    seen: &mut CommitSet,
 ) -> Vec<CommitId> {
     let mut open: Vec<CommitId> = merge.parents[1..].to_vec();
     let mut brought = Vec::new();
@@ -278,7 +302,7 @@ fn new_on_mainline(
 
 /// What is behind the other parents of a merge and not behind its first: both are followed in the order of the commits,
 /// until nothing is left that only the others have.
-fn brought(merge: &Commit, commits: &[&Commit], place: &CommitMap<usize>) -> Vec<CommitId> {
+fn brought(merge: &Commit, commits: &[&Commit], place: &Places<'_>) -> Vec<CommitId> {
     let mut queue: BTreeMap<usize, bool> = BTreeMap::new();
     let (mut brought, mut open) = (Vec::new(), 0);
     let follow = |queue: &mut BTreeMap<usize, bool>, open: &mut usize, id: &CommitId, main: bool| {

@@ -1,20 +1,21 @@
 //! The notes of one release.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use semver::Version;
 
 use super::deciding::Levels;
 use super::enrich::Enrichment;
-use super::entry::{Entry, Place, Section, Status, authors, helpers};
+use super::entry::{Entry, Place, Section, Status};
 use super::history::{Ends, History, Share, Wanted};
 use super::people::{self, Contributor};
 use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
 use super::rules::{Rules, Telling};
 use super::signature::{SignatureCounts, Signed};
 use crate::format::conventional;
-use crate::model::{Commit, CommitId, Origin, Person, Tag, TagFacts};
+use crate::model::{Commit, CommitId, Origin, Person, PersonMap, Tag, TagFacts};
 
 /// What a release brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +130,7 @@ pub struct Recipe<'a> {
     /// What becomes of the bullets of a squashed commit.
     pub squash: Squash,
     /// The name and address a person goes by.
-    pub person: &'a dyn Fn(&Person) -> Person,
+    pub person: &'a dyn Fn(&Arc<Person>) -> Arc<Person>,
     /// Tells copies of a change.
     pub same_change: &'a SameChange<'a>,
     /// When a release was tagged.
@@ -151,30 +152,32 @@ pub struct Recipe<'a> {
 }
 
 /// The first commit of everybody, by account, address or name.
-pub fn first_commits(history: &History, person: &dyn Fn(&Person) -> Person) -> HashMap<String, CommitId> {
+pub fn first_commits(
+    history: &History,
+    person: &dyn Fn(&Arc<Person>) -> Arc<Person>,
+) -> HashMap<String, CommitId> {
     // Few people write most commits: who they are is found out once.
-    let mut known: HashMap<Person, Vec<usize>> = HashMap::new();
+    let mut known: PersonMap<[usize; 2]> = PersonMap::default();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut first: Vec<CommitId> = Vec::new();
-    let mut met = |author: &Person, id: CommitId| {
-        if !known.contains_key(author) {
+    let mut met = |author: &Arc<Person>, id: CommitId| {
+        let at = known.entry(Arc::as_ptr(author)).or_insert_with(|| {
             let told = person(author);
-            let keys = people::name_key(&told).into_iter().chain([people::key(&told)]);
-            let at = keys.map(|key| {
+            let mut place = |key: String| {
                 let next = places.len();
                 *places.entry(key).or_insert(next)
-            });
-            known.insert(author.clone(), at.collect());
+            };
+            let own = place(people::key(&told));
+            let keys = [own, people::name_key(&told).map_or(own, place)];
             first.resize(places.len(), id);
-        }
-        for at in known.get(author).into_iter().flatten() {
-            first[*at] = id;
-        }
+            keys
+        });
+        at.iter().for_each(|at| first[*at] = id);
     };
     // As in the notes: who merges has not written what is merged.
     for commit in history.commits().iter().filter(|commit| commit.parents.len() < 2) {
         met(&commit.author, commit.id);
-        helpers(&commit.message).iter().for_each(|helper| met(helper, commit.id));
+        history.helpers(commit.id).iter().for_each(|helper| met(helper, commit.id));
     }
     places.into_iter().map(|(key, at)| (key, first[at])).collect()
 }
@@ -194,19 +197,20 @@ pub fn release(
     let relations = relations(&share.commits, recipe.same_change);
     let mut lines = Lines::default();
     let mut telling = Telling::new(recipe.rules);
-    let mut people: Vec<(CommitId, Vec<Person>)> = Vec::with_capacity(owned.len());
+    let mut people: Vec<(CommitId, Vec<Arc<Person>>)> = Vec::with_capacity(owned.len());
     let mut signatures = SignatureCounts::default();
     let version = wanted.tag.map(|tag| &tag.version).or(planned.map(|planned| &planned.version));
     let mut levels = Levels::new(share.previous.map(|tag| &tag.version), &recipe.rules.bump);
     for commit in &owned {
         let signed = (recipe.signature)(commit);
         signatures.add(signed.state);
-        let helpers = helpers(&commit.message);
-        let wrote = if helpers.is_empty() {
-            vec![(recipe.person)(&commit.author)]
-        } else {
-            people::distinct(authors(commit).iter().map(recipe.person))
-        };
+        let mut wrote = vec![(recipe.person)(&commit.author)];
+        let helpers = history.helpers(commit.id);
+        if !helpers.is_empty() {
+            // Who is one of the others is found out by what they are called here, then by what they are.
+            let named = people::distinct(std::iter::once(&commit.author).chain(helpers).cloned());
+            wrote = people::distinct(named.iter().map(recipe.person));
+        }
         let mut made = entries(commit, recipe, &relations);
         if let Some(pull) = recipe.enrichment.and_then(|known| known.pull_request(commit.id)) {
             made.iter_mut().for_each(|entry| entry.enrich(pull));
@@ -331,7 +335,7 @@ impl Lines {
 fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<Entry> {
     if relations.cancelled.contains(&commit.id)
         || relations.duplicates.contains_key(&commit.id)
-        || (recipe.first_parent && !relations.mainline.contains(&commit.id))
+        || (recipe.first_parent && !relations.is_on_mainline(commit.id))
     {
         return Vec::new();
     }

@@ -1,6 +1,7 @@
 //! Notes as Markdown, through templates. What comes from commits is escaped: it can neither bring markup, nor call
 //! people, nor close issues.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use handlebars::Handlebars;
@@ -96,7 +97,8 @@ impl Shape {
 
 /// Writes notes of one preset.
 pub struct Writer {
-    engine: Handlebars<'static>,
+    /// Built-in templates are read when they are needed first.
+    engine: RefCell<Handlebars<'static>>,
     origin: Option<Origin>,
     sources: BTreeMap<String, Source>,
     /// Partials that are the user's.
@@ -113,34 +115,38 @@ const MAX_DEPTH: usize = 8;
 impl Writer {
     /// A writer with the built-in templates. Links lead to the origin, when there is one.
     pub fn new(preset: Preset, origin: Option<Origin>) -> Result<Self, RenderError> {
-        let engine = template::engine(origin.as_ref());
+        let engine = RefCell::new(template::engine(origin.as_ref()));
         let mut writer = Self { engine, origin, sources: BTreeMap::new(), own: BTreeSet::new() };
         let own = format!("{}/", preset.name());
+        let mut take = |known: &str, name: &str, text: &str| {
+            let path = format!("the built-in template {known}");
+            writer
+                .sources
+                .insert(name.to_owned(), Source { name: name.to_owned(), path, text: text.to_owned() });
+        };
         for (name, text) in BUILT_IN {
-            writer.register(name, &format!("the built-in template {name}"), text)?;
+            take(name, name, text);
         }
         for (name, text) in BUILT_IN {
             if let Some(partial) = name.strip_prefix(&own) {
-                writer.register(partial, &format!("the built-in template {name}"), text)?;
+                take(name, partial, text);
             }
         }
-        writer.flatten()?;
+        writer.flatten();
         Ok(writer)
     }
 
     /// Puts built-in partials that stand on a line of their own into that line; those of the user stay partials, so that
     /// what is wrong in them is told where it stands.
-    fn flatten(&mut self) -> Result<(), RenderError> {
+    fn flatten(&mut self) {
         let name = "release";
-        if self.own.contains(name) {
-            self.engine.unregister_template(FLAT);
-            return Ok(());
+        self.engine.get_mut().unregister_template(FLAT);
+        self.sources.remove(FLAT);
+        if !self.own.contains(name) {
+            let text = self.flat(name, 0);
+            let source = Source { text, ..self.sources.get(name).cloned().unwrap_or_default() };
+            self.sources.insert(FLAT.to_owned(), source);
         }
-        let text = self.flat(name, 0);
-        self.engine.register_template_string(FLAT, text).map_err(|error| {
-            let source = self.sources.get(name).cloned().unwrap_or_default();
-            RenderError::syntax(&source, &error)
-        })
     }
 
     fn flat(&self, name: &str, depth: usize) -> String {
@@ -159,6 +165,7 @@ impl Writer {
     fn register(&mut self, name: &str, path: &str, text: &str) -> Result<(), RenderError> {
         let source = Source { name: name.to_owned(), path: path.to_owned(), text: text.to_owned() };
         self.engine
+            .get_mut()
             .register_template_string(name, text)
             .map_err(|error| RenderError::syntax(&source, &error))?;
         self.sources.insert(name.to_owned(), source);
@@ -180,20 +187,24 @@ impl Writer {
             if text.is_empty() || text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
         self.register(name, path, &text)?;
         self.own.insert(name.to_owned());
-        self.flatten()?;
+        self.flatten();
         Ok(self)
     }
 
     /// Leaves a built-in partial empty.
     pub fn without(mut self, name: &str) -> Result<Self, RenderError> {
         self.register(name, &format!("the built-in template {name}"), "")?;
-        self.flatten()?;
+        self.flatten();
         Ok(self)
     }
 
     /// Whether every template is a built-in one.
     pub fn is_built_in(&self) -> bool {
-        self.own.is_empty() && !self.engine.has_template(OWN)
+        self.own.is_empty() && !self.has_own()
+    }
+
+    fn has_own(&self) -> bool {
+        self.sources.contains_key(OWN)
     }
 
     /// Takes the template of the user for changelogs. `path` is what the user knows it by.
@@ -205,7 +216,7 @@ impl Writer {
     /// The changelog of releases, newest first.
     pub fn changelog(&self, releases: &[ReleaseNotes], extent: Extent) -> Result<String, RenderError> {
         let nothing = LeftOut::default();
-        if self.engine.has_template(OWN) {
+        if self.has_own() {
             let views: Vec<View<'_>> = releases.iter().map(|notes| self.view(notes, &nothing)).collect();
             return self.render(OWN, &json!({ "title": extent == Extent::Whole, "releases": views }));
         }
@@ -221,12 +232,12 @@ impl Writer {
     /// A changelog in parts, release by release, so that no more than one is held; `None` where a template of the user
     /// wants all releases at once.
     pub fn parts(&self, extent: Extent) -> Option<Parts<'_>> {
-        if self.engine.has_template(OWN) { None } else { Some(Parts::new(self, extent)) }
+        if self.has_own() { None } else { Some(Parts::new(self, extent)) }
     }
 
     /// One release of a changelog, with what stands behind all of them.
     fn single(&self, notes: &ReleaseNotes, left_out: &LeftOut) -> Result<String, RenderError> {
-        if self.engine.has_template(OWN) {
+        if self.has_own() {
             let views = [self.view(notes, left_out)];
             return self.render(OWN, &json!({ "title": false, "releases": views }));
         }
@@ -236,8 +247,14 @@ impl Writer {
     }
 
     fn one(&self, notes: &ReleaseNotes, left_out: &LeftOut) -> Result<String, RenderError> {
-        let name = if self.engine.has_template(FLAT) { FLAT } else { "release" };
-        self.render(name, &self.view(notes, left_out))
+        let mut view = self.view(notes, left_out);
+        let Some(flat) = self.sources.get(FLAT) else { return self.render("release", &view) };
+        // A partial of the user may ask for anything.
+        if self.own.is_empty() {
+            let lines = self.sources.get("entry").map_or("", |source| source.text.as_str());
+            view.leave_out(&|name| lines.contains(name), flat.text.contains("contributors"));
+        }
+        self.render(FLAT, &view)
     }
 
     fn links(&self, releases: &[Link]) -> Result<String, RenderError> {
@@ -317,18 +334,47 @@ impl Writer {
         View::of(notes, &setting)
     }
 
+    /// Reads a template, and the partials it can come to.
+    fn prepare(&self, name: &str) -> Result<(), RenderError> {
+        let mut engine = self.engine.borrow_mut();
+        let mut open = vec![name];
+        if !self.is_built_in() {
+            open.extend(self.sources.keys().map(String::as_str));
+        }
+        while let Some(name) = open.pop() {
+            let Some(source) = self.sources.get(name).filter(|_| !engine.has_template(name)) else {
+                continue;
+            };
+            engine
+                .register_template_string(name, &source.text)
+                .map_err(|error| RenderError::syntax(source, &error))?;
+            open.extend(partials(&source.text));
+        }
+        Ok(())
+    }
+
     fn render(&self, name: &str, data: &impl Serialize) -> Result<String, RenderError> {
-        match self.engine.render(name, data) {
+        self.prepare(name)?;
+        match self.engine.borrow().render(name, data) {
             Ok(text) => Ok(tidy(&text)),
             Err(error) => {
                 let failed = error.template_name.as_deref().unwrap_or(name);
                 let failed = if failed == FLAT { "release" } else { failed };
                 let source = self.sources.get(failed).cloned().unwrap_or_default();
-                let templates: Vec<&str> = self.sources.keys().map(String::as_str).collect();
+                let names = self.sources.keys().map(String::as_str);
+                let templates: Vec<&str> = names.filter(|name| *name != FLAT).collect();
                 Err(RenderError::running(&source, &templates, &error))
             }
         }
     }
+}
+
+/// The partials a built-in template names.
+fn partials(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{").skip(1).filter_map(|tag| {
+        let name = tag.trim_start_matches(['~', '#']).strip_prefix('>')?.trim_start();
+        Some(&name[..name.find([' ', '}', '~'])?])
+    })
 }
 
 /// A changelog while it is written.
@@ -510,6 +556,16 @@ pub fn manual(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partials_are_found() {
+        let text = "{{> one}}\n{{~#>two x}}{{/two}}{{#each a}}{{ b }}{{/each}}{{>three~}}";
+        assert_eq!(partials(text).collect::<Vec<_>>(), ["one", "two", "three"]);
+        let named = BUILT_IN.iter().flat_map(|(_, text)| partials(text));
+        for name in named {
+            assert!(BUILT_IN.iter().any(|(known, _)| *known == name), "{name}");
+        }
+    }
 
     #[test]
     fn blank_lines_are_collapsed_outside_of_code() {

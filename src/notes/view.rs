@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
 use super::document::Document;
@@ -63,7 +63,7 @@ impl LeftOut {
 }
 
 /// One release.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 pub(super) struct View<'a> {
     heading: String,
     name: String,
@@ -90,7 +90,7 @@ pub(super) struct View<'a> {
     left_out: usize,
 }
 
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 pub(super) struct SectionView<'a> {
     title: &'a str,
     mark: &'static str,
@@ -99,10 +99,8 @@ pub(super) struct SectionView<'a> {
     left_out: usize,
 }
 
-#[derive(Serialize)]
 struct LineView<'a> {
     sha: String,
-    #[serde(rename = "type")]
     kind: &'a str,
     scopes: &'a [String],
     prefix: Option<String>,
@@ -117,9 +115,71 @@ struct LineView<'a> {
     reverts: Option<String>,
     shipped: Option<&'a str>,
     also_in: Vec<&'a str>,
+    /// What is written of it.
+    fields: Fields,
 }
 
-#[derive(Serialize)]
+/// Which fields of a line are written: all, or of those that the built-in templates ask for only such that say
+/// something. There are many lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fields {
+    All,
+    Needed { kind: bool, scopes: bool, breaking: bool, issues: bool, authors: bool },
+}
+
+impl Serialize for LineView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all = self.fields == Fields::All;
+        let mut map = serializer.serialize_map(None)?;
+        if all || self.pr.is_none() {
+            map.serialize_entry("sha", &self.sha)?;
+        }
+        let (kind, scopes, breaking, issues, authors) = match self.fields {
+            Fields::All => (true, true, true, true, true),
+            Fields::Needed { kind, scopes, breaking, issues, authors } => {
+                (kind, scopes, breaking, issues, authors)
+            }
+        };
+        if kind {
+            map.serialize_entry("type", &self.kind)?;
+        }
+        if scopes {
+            map.serialize_entry("scopes", &self.scopes)?;
+        }
+        if all || self.prefix.is_some() {
+            map.serialize_entry("prefix", &self.prefix)?;
+        }
+        map.serialize_entry("description", &self.description)?;
+        if all || self.more.is_some() {
+            map.serialize_entry("more", &self.more)?;
+        }
+        if breaking {
+            map.serialize_entry("breaking", &self.breaking)?;
+        }
+        if all || self.pr.is_some() {
+            map.serialize_entry("pr", &self.pr)?;
+        }
+        if issues {
+            map.serialize_entry("issues", &self.issues)?;
+        }
+        map.serialize_entry("advisories", &self.advisories)?;
+        if authors {
+            map.serialize_entry("authors", &self.authors)?;
+        }
+        if all || self.reverts.is_some() {
+            map.serialize_entry("reverts", &self.reverts)?;
+        }
+        if all || self.shipped.is_some() {
+            map.serialize_entry("shipped", &self.shipped)?;
+        }
+        if all || !self.also_in.is_empty() {
+            map.serialize_entry("also_in", &self.also_in)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(serde::Serialize)]
 struct PersonView<'a> {
     name: &'a str,
     login: Option<&'a str>,
@@ -204,6 +264,25 @@ impl<'a> View<'a> {
         view
     }
 
+    /// Leaves out what the built-in templates do not ask for: `names` tells which words are in the one of
+    /// lines. They look whether something is there before they ask for it.
+    pub(super) fn leave_out(&mut self, names: &dyn Fn(&str) -> bool, people: bool) {
+        let fields = Fields::Needed {
+            kind: names("type"),
+            scopes: names("scopes"),
+            breaking: names("breaking"),
+            issues: names("issues"),
+            authors: names("authors"),
+        };
+        let sections = self.sections.iter_mut().chain(&mut self.security).chain(&mut self.retired);
+        let lines = sections.flat_map(|section| &mut section.entries).chain(&mut self.breaking);
+        lines.for_each(|line| line.fields = fields);
+        if !people {
+            self.contributors.clear();
+            self.new_contributors.clear();
+        }
+    }
+
     pub(super) fn security(&self) -> Option<&SectionView<'a>> {
         self.security.as_ref()
     }
@@ -271,6 +350,7 @@ impl<'a> LineView<'a> {
             reverts,
             shipped,
             also_in: entry.also_in.iter().map(|tag| tag.as_str()).collect(),
+            fields: Fields::All,
         }
     }
 }

@@ -30,7 +30,8 @@ fn named(start: &str, version: &str, base: Option<&str>, commits: &[(String, Str
         id: id(at + 1),
         tree: CommitId::from_bytes([0; 20]),
         parents: if at + 1 < commits.len() { vec![id(at + 2)] } else { Vec::new() },
-        author: Person { name: name.clone(), email: format!("{at}+user-{at}@users.noreply.github.com") },
+        author: Person { name: name.clone(), email: format!("{at}+user-{at}@users.noreply.github.com") }
+            .into(),
         authored: Timestamp::UNIX_EPOCH,
         time: Timestamp::UNIX_EPOCH,
         message: message.clone(),
@@ -51,7 +52,7 @@ fn named(start: &str, version: &str, base: Option<&str>, commits: &[(String, Str
         types: [("docs".to_owned(), Some(Section::Named(Arc::from("*Docs* <b> @all"))))].into(),
         ..Rules::default()
     };
-    let person = Person::clone;
+    let person = Arc::clone;
     let first: HashMap<String, CommitId> = first_commits(&history, &person);
     let elsewhere = |_: &Commit| vec![tag.tag.clone()];
     let recipe = Recipe {

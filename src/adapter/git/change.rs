@@ -138,21 +138,14 @@ impl Repository {
     /// The names and addresses of `.mailmap` (gitmailmap(5)); people it does not know stay who they are.
     pub fn mailmap(&self) -> impl Fn(&Person) -> Person {
         let map = self.inner.mailmap().ok();
-        let known = std::cell::RefCell::new(HashMap::<Person, Person>::new());
         move |person: &Person| {
-            let Some(map) = &map else { return person.clone() };
-            if let Some(found) = known.borrow().get(person) {
-                return found.clone();
-            }
             let resolve = || {
                 let signature =
                     git2::Signature::new(&person.name, &person.email, &git2::Time::new(0, 0)).ok()?;
-                let real = map.resolve_signature(&signature).ok()?;
+                let real = map.as_ref()?.resolve_signature(&signature).ok()?;
                 Some(Person { name: real.name().ok()?.to_owned(), email: real.email().ok()?.to_owned() })
             };
-            let found = resolve().unwrap_or_else(|| person.clone());
-            known.borrow_mut().insert(person.clone(), found.clone());
-            found
+            resolve().unwrap_or_else(|| person.clone())
         }
     }
 }

@@ -162,7 +162,9 @@ impl Repository {
     }
 
     pub(super) fn read_commit(&self, odb: &git2::Odb<'_>, id: CommitId) -> Result<Commit, GitError> {
-        let read = |kind, bytes: &[u8]| commit::read(id, bytes).filter(|_| kind == ObjectType::Commit);
+        let mut people = self.people.borrow_mut();
+        let read =
+            |kind, bytes: &[u8]| commit::read(id, bytes, &mut people).filter(|_| kind == ObjectType::Commit);
         self.object(odb, oid(id), read)?.ok_or(GitError::Malformed { id })
     }
 }
@@ -220,20 +222,38 @@ impl Reading {
             .filter(|at| children[*at] == 0)
             .map(|at| (commits[at].time, commits[at].id, at))
             .collect();
-        let mut slots: Vec<Option<Commit>> = commits.into_iter().map(Some).collect();
-        let mut sorted = Vec::with_capacity(slots.len());
+        // Where each commit goes; all are moved at the end, within the list.
+        let mut goes = vec![usize::MAX; commits.len()];
+        let mut next = 0;
         while let Some((_, _, at)) = ready.pop() {
-            let Some(commit) = slots[at].take() else { continue };
+            goes[at] = next;
+            next += 1;
             for parent in parents[begin[at]..begin[at + 1]].iter().copied() {
                 children[parent] -= 1;
-                if let (0, Some(waiting)) = (children[parent], &slots[parent]) {
-                    ready.push((waiting.time, waiting.id, parent));
+                if children[parent] == 0 {
+                    ready.push((commits[parent].time, commits[parent].id, parent));
                 }
             }
-            sorted.push(commit);
         }
-        sorted
+        arranged(commits, goes)
     }
+}
+
+/// Moves each thing to its place. Those without one, which no history has, are left out.
+fn arranged<T>(mut things: Vec<T>, mut goes: Vec<usize>) -> Vec<T> {
+    let placed = goes.iter().filter(|place| **place < things.len()).count();
+    for (place, left) in goes.iter_mut().filter(|place| **place >= things.len()).zip(placed..) {
+        *place = left;
+    }
+    for at in 0..things.len() {
+        while goes[at] != at {
+            let place = goes[at];
+            things.swap(at, place);
+            goes.swap(at, place);
+        }
+    }
+    things.truncate(placed);
+    things
 }
 
 #[cfg(test)]
@@ -301,6 +321,13 @@ mod tests {
         let ends: Vec<CommitId> =
             released.iter().copied().filter(|id| has.contains(id) && *id != tip).collect();
         has.difference(&reach(&ends, parents)).copied().collect()
+    }
+
+    #[test]
+    fn things_go_to_their_places() {
+        assert_eq!(arranged(vec!['c', 'a', 'd', 'b'], vec![2, 0, 3, 1]), ['a', 'b', 'c', 'd']);
+        assert_eq!(arranged(vec!['x', 'b', 'y', 'a'], vec![9, 1, 9, 0]), ['a', 'b']);
+        assert!(arranged(Vec::<char>::new(), Vec::new()).is_empty());
     }
 
     proptest! {

@@ -34,6 +34,7 @@ pub struct Repository {
     /// What [`partial`] made, and the git directory it stands for.
     copy: Option<(Scratch, PathBuf)>,
     packs: OnceCell<RefCell<packs::Packs>>,
+    people: RefCell<commit::People>,
     changes: RefCell<change::Changes>,
 }
 
@@ -57,7 +58,7 @@ impl Repository {
     }
 
     fn new(inner: git2::Repository, copy: Option<(Scratch, PathBuf)>) -> Self {
-        Self { inner, copy, packs: OnceCell::new(), changes: RefCell::default() }
+        Self { inner, copy, packs: OnceCell::new(), people: RefCell::default(), changes: RefCell::default() }
     }
 
     /// The top of the work tree; of a bare repository its own directory.

@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -17,6 +17,7 @@ use aws_lc_rs::digest;
 use flate2::{Decompress, FlushDecompress, Status};
 use git2::ObjectType;
 
+use crate::format::inflate::Inflater;
 use crate::format::pack::{self, ENTRY_HEAD, Entry, EntryKind, INDEX_HEAD, Index, PACK_MARK, TRAILER};
 use crate::model::CommitId;
 
@@ -29,8 +30,12 @@ const MAX_ALTERNATES: usize = 16;
 /// The largest list of them.
 const MAX_LIST: u64 = 64 << 10;
 /// A pack is read in pieces of this size, and as many are kept.
-const PIECE: u64 = 8 << 10;
-const PIECES: usize = 32;
+const PIECE: u64 = 16 << 10;
+const PIECES: usize = 16;
+/// As much of the next piece is read along, so that few objects are cut.
+const ALONG: u64 = 2 << 10;
+/// Objects up to this size are read in one go where all of them is in a piece.
+const SMALL: usize = 64 << 10;
 /// Ids that are looked at at once: about where one should be, it nearly always is.
 const IDS: u32 = 96;
 /// Who asks for more objects than this asks for many; then the index is read once, as long as it is not too large.
@@ -46,7 +51,7 @@ pub(super) struct Packs {
     packs: Vec<Pack>,
     /// The pack that had the last object; objects that belong together lie together.
     last: usize,
-    inflater: Decompress,
+    inflater: Inflate,
     bases: Bases,
     /// The object that was read last.
     object: Vec<u8>,
@@ -71,6 +76,13 @@ struct Table {
     ids: Vec<u32>,
     /// What the index says about where the objects are.
     offsets: Vec<u32>,
+}
+
+/// What makes objects of compressed bytes, used again for each.
+#[derive(Default)]
+struct Inflate {
+    whole: Inflater,
+    stream: Option<Decompress>,
 }
 
 /// A part of a pack, by its number; those without bytes were never read.
@@ -105,7 +117,7 @@ impl Packs {
         Self {
             packs: packs.collect(),
             last: 0,
-            inflater: Decompress::new(true),
+            inflater: Inflate::default(),
             bases: Bases::default(),
             object: Vec::new(),
             spare: Vec::new(),
@@ -158,7 +170,7 @@ impl Packs {
                 EntryKind::Delta(distance) => at.checked_sub(distance)?,
                 EntryKind::DeltaOf(base) => self.packs.get_mut(pack)?.find(&base)?,
                 EntryKind::Commit | EntryKind::Tree | EntryKind::Blob | EntryKind::Tag => {
-                    inflate(&mut self.inflater, self.packs.get_mut(pack)?, at, &entry, &mut self.object)?;
+                    self.inflater.read(self.packs.get_mut(pack)?, at, &entry, &mut self.object)?;
                     break (entry.kind, None);
                 }
             };
@@ -176,7 +188,7 @@ impl Packs {
                 Some(kept) => kept,
                 None => self.bases.keep((pack, under), kind, &self.object),
             };
-            inflate(&mut self.inflater, self.packs.get_mut(pack)?, at, &entry, &mut self.spare)?;
+            self.inflater.read(self.packs.get_mut(pack)?, at, &entry, &mut self.spare)?;
             pack::apply(&old, &self.spare, MAX_OBJECT, &mut self.object)?;
             under = at;
         }
@@ -264,18 +276,11 @@ impl Pack {
 
     /// What stands before the bytes of an entry.
     fn entry(&mut self, at: u64) -> Option<Entry> {
-        let here = self.bytes(at)?;
-        if here.len() >= ENTRY_HEAD {
-            return pack::entry(here);
-        }
-        let mut head = here.to_vec();
-        if let Some(more) = self.bytes(at + head.len() as u64) {
-            head.extend(more.iter().take(ENTRY_HEAD));
-        }
-        pack::entry(&head)
+        pack::entry(self.bytes(at)?)
     }
 
-    /// The bytes from a place to the end of the piece it is in; at least one.
+    /// The bytes from a place to the end of the piece it is in, and those that were read along: at least one, and
+    /// [`ALONG`] unless the pack ends.
     fn bytes(&mut self, at: u64) -> Option<&[u8]> {
         (at < self.end).then_some(())?;
         let number = at / PIECE;
@@ -284,7 +289,8 @@ impl Pack {
         if piece.number != number || piece.bytes.is_empty() {
             let start = number * PIECE;
             piece.number = number;
-            piece.bytes.resize(usize::try_from(PIECE.min(self.end - start)).ok()?, 0);
+            let length = (PIECE + ALONG).min(self.end - start);
+            piece.bytes.resize(usize::try_from(length).ok()?, 0);
             if fill(&self.data, &mut piece.bytes, start).is_none() {
                 piece.bytes.clear();
                 return None;
@@ -363,27 +369,28 @@ impl Bases {
     }
 }
 
-/// The bytes of an entry, as many as its head says.
-fn inflate(
-    inflater: &mut Decompress,
-    pack: &mut Pack,
-    at: u64,
-    entry: &Entry,
-    out: &mut Vec<u8>,
-) -> Option<()> {
-    inflater.reset(true);
-    out.clear();
-    let size = usize::try_from(entry.size).ok()?;
-    // One byte more, so that the end of what is compressed is seen.
-    out.reserve(size + 1);
-    let start = at + entry.head as u64;
-    loop {
-        let input = pack.bytes(start + inflater.total_in())?;
-        let before = inflater.total_in();
-        match inflater.decompress_vec(input, out, FlushDecompress::None).ok()? {
-            Status::StreamEnd => return (out.len() == size).then_some(()),
-            Status::Ok | Status::BufError if out.len() <= size && inflater.total_in() > before => {}
-            Status::Ok | Status::BufError => return None,
+impl Inflate {
+    /// The bytes of an entry, as many as its head says.
+    fn read(&mut self, pack: &mut Pack, at: u64, entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
+        let size = usize::try_from(entry.size).ok()?;
+        let start = at + entry.head as u64;
+        if size <= SMALL && self.whole.read(pack.bytes(start)?, size, out).is_some() {
+            return Some(());
+        }
+        // What is large, goes on in another piece, or is damaged.
+        let stream = self.stream.get_or_insert_with(|| Decompress::new(true));
+        stream.reset(true);
+        out.clear();
+        // One byte more, so that the end of what is compressed is seen.
+        out.reserve(size + 1);
+        loop {
+            let input = pack.bytes(start + stream.total_in())?;
+            let before = stream.total_in();
+            match stream.decompress_vec(input, out, FlushDecompress::None).ok()? {
+                Status::StreamEnd => return (out.len() == size).then_some(()),
+                Status::Ok | Status::BufError if out.len() <= size && stream.total_in() > before => {}
+                Status::Ok | Status::BufError => return None,
+            }
         }
     }
 }
@@ -400,8 +407,14 @@ fn object_type(kind: EntryKind) -> Option<ObjectType> {
 
 /// Whether an object has an id.
 fn is(id: CommitId, kind: &str, bytes: &[u8]) -> bool {
+    let mut head = [0; 32];
+    let mut rest = head.as_mut_slice();
+    if write!(rest, "{kind} {}\0", bytes.len()).is_err() {
+        return false;
+    }
+    let left = rest.len();
     let mut hash = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
-    hash.update(format!("{kind} {}\0", bytes.len()).as_bytes());
+    hash.update(&head[..head.len() - left]);
     hash.update(bytes);
     hash.finish().as_ref() == id.as_bytes()
 }

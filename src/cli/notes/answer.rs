@@ -157,6 +157,7 @@ fn stream(context: &Context, telling: &Telling, made: &mut Made<'_>) -> Result<R
     let head = head.strip_suffix("]}").unwrap_or(&head);
     let mut begin = Some(format!("{opening}{head}"));
     let mut end = Some(format!("\n]}}{closing}"));
+    let writer = v1::release::ReleaseWriter::new(telling.origin.as_ref());
     let mut separator = "\n";
     let mut pieces = || -> Result<Option<Vec<u8>>, CliError> {
         if let Some(begin) = begin.take() {
@@ -164,8 +165,7 @@ fn stream(context: &Context, telling: &Telling, made: &mut Made<'_>) -> Result<R
         }
         let Some(notes) = made.next() else { return Ok(end.take().map(String::into_bytes)) };
         let mut text = std::mem::replace(&mut separator, ",\n").as_bytes().to_vec();
-        serde_json::to_writer(&mut text, &v1::notes::Release::of(&notes?, telling.origin.as_ref()))
-            .map_err(failed)?;
+        writer.write(&notes?, &mut text).map_err(failed)?;
         Ok(Some(text))
     };
     told(context, telling.certain, &mut pieces)

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::super::context::Context;
 use super::super::error::CliError;
@@ -238,11 +239,11 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let mut enrichment = None;
     if args.enrich.is_wanted() {
         let plain: Vec<_> = chosen.iter().map(|one| make(one, &recipe)).collect::<Result<_, _>>()?;
-        let author = |id| history.commit(id).map(|commit| told(&commit.author));
+        let author = |id| history.commit(id).map(|commit| Person::clone(&told(&commit.author)));
         enrichment = Some(args.enrich.find(context, &project, &plain, &author)?);
     }
-    let person = |person: &Person| match &enrichment {
-        Some(known) => known.person(told(person)),
+    let person = |person: &Arc<Person>| match &enrichment {
+        Some(known) => Arc::new(known.person(Person::clone(&told(person)))),
         None => told(person),
     };
     let first = complete.then(|| first_commits(&history, &person));

@@ -1,7 +1,9 @@
 //! What `release.yaml`, the files of the repository and the command line say about notes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::context::Context;
 use super::super::error::CliError;
@@ -11,7 +13,7 @@ use crate::adapter::fs::{self, Directory};
 use crate::config::{self, NotesPreset};
 use crate::diag::Kind;
 use crate::format::yaml::did_you_mean;
-use crate::model::{AssetName, CommitId, Digest, Origin, Person, Tag, TagPattern};
+use crate::model::{AssetName, CommitId, Digest, Origin, Person, PersonMap, Tag, TagPattern};
 use crate::notes::{
     BumpTable, CHANGES, Document, FRAGMENTS, MAX_OVERRIDE, Overrides, Preset, Rules, Section, Tracker, Writer,
 };
@@ -126,17 +128,24 @@ fn overrides(project: &Project, target: CommitId) -> Result<Overrides, CliError>
 
 /// The name and address of a person: those of the mailmap, and the address that tells the account where
 /// `release.yaml` knows it.
-pub(super) fn person(project: &Project) -> impl Fn(&Person) -> Person {
+pub(super) fn person(project: &Project) -> impl Fn(&Arc<Person>) -> Arc<Person> {
     let mailmap = project.repository.mailmap();
     let accounts = project.config.notes.authors.clone();
+    // Whoever was asked about is kept, so that nobody else comes to the same place.
+    let known = RefCell::new(PersonMap::<(Arc<Person>, Arc<Person>)>::default());
     move |person| {
-        let mut person = mailmap(person);
-        if !accounts.is_empty()
-            && let Some(login) = accounts.get(&person.email.to_lowercase())
-        {
-            person.email = format!("{login}@users.noreply.github.com");
-        }
-        person
+        let mut known = known.borrow_mut();
+        let (_, told) = known.entry(Arc::as_ptr(person)).or_insert_with(|| {
+            let mut told = mailmap(person);
+            if !accounts.is_empty()
+                && let Some(login) = accounts.get(&told.email.to_lowercase())
+            {
+                told.email = format!("{login}@users.noreply.github.com");
+            }
+            let told = if told == **person { Arc::clone(person) } else { Arc::new(told) };
+            (Arc::clone(person), told)
+        });
+        Arc::clone(told)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Issues, pull requests, commits and advisories that a message names.
 
 use std::str::SplitWhitespace;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::footer::{fence_mark, lines};
 use super::{Footer, Separator};
@@ -162,6 +165,32 @@ fn action(word: &str) -> Option<&'static str> {
     ACTIONS.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, action)| action)
 }
 
+/// What the words so far say about the next one.
+struct Said<'a> {
+    /// The action that still lasts.
+    action: Option<&'static str>,
+    previous: &'a str,
+    before: &'a str,
+}
+
+impl<'a> Said<'a> {
+    /// Goes on over a line that names nothing: only its end counts.
+    fn pass(&mut self, line: &'a str, outer: Option<&'static str>) {
+        let mut words = Words::of(line);
+        let Some(last) = words.next_back() else { return };
+        let second = words.next_back();
+        let (mut deciding, mut ahead) = (Some(bare(last)), second);
+        while deciding.is_some_and(joins) {
+            deciding = ahead.map(bare);
+            ahead = words.next_back();
+        }
+        if let Some(word) = deciding {
+            self.action = action(word).or(outer);
+        }
+        (self.before, self.previous) = (second.map_or(self.previous, bare), bare(last));
+    }
+}
+
 /// Reads words from left to right. An action lasts over the commas and `and`s of a list and ends at
 /// any other word and with the sentence.
 fn scan<'a>(
@@ -170,9 +199,15 @@ fn scan<'a>(
     source: ReferenceSource,
     found: &mut Vec<Reference<'a>>,
 ) {
-    let mut current = outer;
+    let mut marks = Marks::of(text);
+    // Most texts have nothing that a reference is made of.
+    if marks.first >= text.len() {
+        return;
+    }
+    let mut said = Said { action: outer, previous: "", before: "" };
     let mut fence = false;
-    let (mut previous, mut before) = ("", "");
+    // The last line that names nothing and was not gone over yet; it says all that the lines before it could.
+    let mut passed: Option<&str> = None;
     for line in lines(text) {
         if fence_mark(line).is_some() {
             fence = !fence;
@@ -181,21 +216,21 @@ fn scan<'a>(
         if fence {
             continue;
         }
-        // Most lines have nothing that a reference is made of: of those the end counts, for the next line.
-        if previous != "commit" && !may_refer(line) {
+        // A line that ends in `commit` may refer.
+        if said.previous != "commit" && !marks.are_in(line) {
             let mut words = Words::of(line);
-            let Some(last) = words.next_back() else { continue };
-            let second = words.next_back();
-            let (mut deciding, mut ahead) = (Some(bare(last)), second);
-            while deciding.is_some_and(joins) {
-                deciding = ahead.map(bare);
-                ahead = words.next_back();
+            if words.next().is_some_and(|first| !joins(bare(first))) && words.next().is_some() {
+                passed = Some(line);
+                continue;
             }
-            if let Some(word) = deciding {
-                current = action(word).or(outer);
+            if let Some(line) = passed.take() {
+                said.pass(line, outer);
             }
-            (before, previous) = (second.map_or(previous, bare), bare(last));
+            said.pass(line, outer);
             continue;
+        }
+        if let Some(line) = passed.take() {
+            said.pass(line, outer);
         }
         // Text between backticks is code: every second piece, unless nothing closes it.
         let mut pieces = line.split('`').enumerate().peekable();
@@ -205,28 +240,28 @@ fn scan<'a>(
             }
             for word in Words::of(piece) {
                 let bare = bare(word);
-                let commit = commit(bare, previous);
+                let commit = commit(bare, said.previous);
                 if let Some(Thing { kind, place, id, url }) = thing(word, bare, source).or(commit) {
-                    let action = match (kind, before) {
-                        (ReferenceKind::Commit, "from") if previous == "commit" => Some("cherry-picked"),
-                        (ReferenceKind::Commit, "reverts") if previous == "commit" => Some("reverts"),
+                    let action = match (kind, said.before) {
+                        (ReferenceKind::Commit, "from") if said.previous == "commit" => Some("cherry-picked"),
+                        (ReferenceKind::Commit, "reverts") if said.previous == "commit" => Some("reverts"),
                         (ReferenceKind::Commit, _) => None,
                         // `build fix (#1)`: a forge wrote the number, and nothing before it is about it.
                         (ReferenceKind::Pr, _) if word.contains("(#") => None,
-                        _ => current,
+                        _ => said.action,
                     };
                     let (owner, repo) = place.unzip();
                     push(found, Reference { kind, action, owner, repo, id, source, url });
                 } else if let Some(action) = action(bare) {
-                    current = Some(action);
+                    said.action = Some(action);
                 } else if !joins(bare) {
-                    current = outer;
+                    said.action = outer;
                 }
                 // A sentence ends what its verb began.
                 if word.ends_with('.') {
-                    current = outer;
+                    said.action = outer;
                 }
-                (before, previous) = (previous, bare);
+                (said.before, said.previous) = (said.previous, bare);
             }
         }
     }
@@ -306,22 +341,62 @@ fn joins(word: &str) -> bool {
     matches!(word, "" | "and" | "&" | "to")
 }
 
-/// Whether there is anything a reference is made of. Most texts have nothing, and are told by one look at their bytes.
-fn may_refer(text: &str) -> bool {
-    const MARKS: [bool; 256] = of_bytes(b"#!-:m@");
-    let bytes = text.as_bytes();
-    let mark = |(at, byte): (usize, &u8)| match byte {
-        _ if !MARKS[usize::from(*byte)] => false,
-        b'#' | b'!' => true,
+/// Where something is that a reference is made of. A text is searched once for each kind, as far as somebody asks.
+struct Marks<'a> {
+    bytes: &'a [u8],
+    /// The next ones of each kind, and the first of them; the length of the text when there is none.
+    next: [usize; 3],
+    first: usize,
+}
+
+impl<'a> Marks<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut marks = Self { bytes: text.as_bytes(), next: [0; 3], first: 0 };
+        marks.next = [marks.plain(0), marks.joined(0), marks.commit(0)];
+        marks.first = marks.next.into_iter().min().unwrap_or(0);
+        marks
+    }
+
+    fn plain(&self, from: usize) -> usize {
+        memchr::memchr2(b'#', b'!', &self.bytes[from..]).map_or(self.bytes.len(), |at| from + at)
+    }
+
+    fn joined(&self, from: usize) -> usize {
+        let mut all = memchr::memchr3_iter(b'-', b':', b'@', &self.bytes[from..]).map(|at| from + at);
+        all.find(|at| is_mark(self.bytes, *at)).unwrap_or(self.bytes.len())
+    }
+
+    fn commit(&self, from: usize) -> usize {
+        static COMMIT: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("commit"));
+        COMMIT.find(&self.bytes[from..]).map_or(self.bytes.len(), |at| from + at)
+    }
+
+    /// Whether there is one in a line of the text. Lines are asked for in their order.
+    fn are_in(&mut self, line: &str) -> bool {
+        let start = line.as_ptr() as usize - self.bytes.as_ptr() as usize;
+        if self.first < start {
+            let [plain, joined, commit] = self.next;
+            self.next = [
+                if plain < start { self.plain(start) } else { plain },
+                if joined < start { self.joined(start) } else { joined },
+                if commit < start { self.commit(start) } else { commit },
+            ];
+            self.first = self.next.into_iter().min().unwrap_or(0);
+        }
+        self.first < start + line.len()
+    }
+}
+
+/// Whether a mark of several characters is what it begins like.
+fn is_mark(bytes: &[u8], at: usize) -> bool {
+    match bytes[at] {
         // GH-1, CVE-2026-1, GHSA-…
         b'-' => at > 0 && b"HEA".contains(&bytes[at - 1]),
         b':' => bytes[at..].starts_with(b"://"),
-        b'm' => bytes[at..].starts_with(b"mit") && bytes[..at].ends_with(b"com"),
         // owner/repo@id
         b'@' => bytes[at + 1..].len() >= 7 && bytes[at + 1..at + 8].iter().all(u8::is_ascii_hexdigit),
         _ => false,
-    };
-    bytes.iter().enumerate().any(mark)
+    }
 }
 
 /// What one word names.

@@ -3,6 +3,8 @@
 //! A reader takes what it knows: fields that a later version adds are passed over, a field of the contract that is missing
 //! is an error, and so is another number behind the last slash of `schema`.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use semver::Version;
 use serde::Deserialize;
@@ -280,7 +282,7 @@ impl Line {
             authors: self
                 .authors
                 .iter()
-                .map(|name| Person { name: name.clone(), email: String::new() })
+                .map(|name| Arc::new(Person { name: name.clone(), email: String::new() }))
                 .collect(),
             status: match reverts {
                 Some(target) => Status::Reverts { target, shipped },

@@ -9,6 +9,7 @@ pub mod next;
 pub mod notes;
 pub mod publish;
 pub mod rehearse;
+pub mod release;
 pub mod transfer;
 pub mod verify;
 

@@ -366,21 +366,14 @@ impl Release {
             duplicates: notes.copies.iter().map(Duplicate::of).collect(),
             stats: Stats::of(notes),
             contributors: notes.contributors.iter().map(Contributor::of).collect(),
-            commit_signatures: CommitSignatures {
-                none: notes.signatures.none as u64,
-                present: notes.signatures.present as u64,
-                verified: notes.signatures.verified as u64,
-            },
-            enrichment: notes.unknown.map(|missing| Enriched {
-                state: if missing == 0 { "complete" } else { "degraded" }.to_owned(),
-                missing: missing as u64,
-            }),
+            commit_signatures: CommitSignatures::of(notes),
+            enrichment: Enriched::of(notes),
         }
     }
 }
 
 impl Moved {
-    fn of(notes: &ReleaseNotes) -> Option<Self> {
+    pub(super) fn of(notes: &ReleaseNotes) -> Option<Self> {
         let (from, to) = (notes.previous_version.as_ref()?, notes.version.as_ref()?);
         let level = if from.major != to.major {
             "major"
@@ -403,7 +396,7 @@ impl Duplicate {
 }
 
 impl Stats {
-    fn of(notes: &ReleaseNotes) -> Self {
+    pub(super) fn of(notes: &ReleaseNotes) -> Self {
         let people = notes.contributors.iter().filter(|contributor| !contributor.bot);
         let first: Option<Vec<bool>> = people.clone().map(|contributor| contributor.first_time).collect();
         Self {
