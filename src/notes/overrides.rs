@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::entry::{Entry, authors};
 use crate::diag::{Hint, Kind};
@@ -166,27 +166,45 @@ impl Override {
 
 /// Whether a message ends in such a footer.
 pub(super) fn has_footer(message: &str, token: &str, value: &str) -> bool {
-    let equal = |(found, text): (&str, &str)| {
-        found.trim().eq_ignore_ascii_case(token) && text.trim().eq_ignore_ascii_case(value)
-    };
-    // A footer starts a line; that is cheaper to see than what the message is. Few letters are spelled in two ways.
-    let tail = token.get(1..).unwrap_or_default();
-    let may_be = |at: usize| {
-        let start =
-            at.checked_sub(1).filter(|start| *start == 0 || message.as_bytes()[start - 1] == b'\n')?;
-        let line = message.get(start..)?.lines().next()?;
-        let rest = line.get(token.len()..)?.trim_start().strip_prefix([':', '#'])?;
-        rest.trim().eq_ignore_ascii_case(value).then_some(())
-    };
-    if !memmem::find_iter(message.as_bytes(), tail).any(|at| may_be(at).is_some()) {
-        return false;
+    Wanted::new(token, value).is_in(message)
+}
+
+/// A footer that is looked for.
+pub(super) struct Wanted<'a> {
+    token: &'a str,
+    value: &'a str,
+    /// The token without its first letter: few letters are spelled in two ways.
+    tail: Finder<'a>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(token: &'a str, value: &'a str) -> Self {
+        Self { token, value, tail: Finder::new(token.get(1..).unwrap_or_default()) }
     }
-    match conventional::parse(message) {
-        Ok(message) => message.footers.iter().any(|footer| equal((footer.token, footer.value))),
-        // A message without a type has its footers in the last paragraph.
-        Err(_) => {
-            let last = message.trim_end().rsplit("\n\n").next().filter(|last| last.len() < message.len());
-            last.is_some_and(|last| last.lines().filter_map(|line| line.split_once(':')).any(equal))
+
+    /// Whether a message ends in it.
+    pub(super) fn is_in(&self, message: &str) -> bool {
+        let equal = |(found, text): (&str, &str)| {
+            found.trim().eq_ignore_ascii_case(self.token) && text.trim().eq_ignore_ascii_case(self.value)
+        };
+        // A footer starts a line; that is cheaper to see than what the message is.
+        let may_be = |at: usize| {
+            let start =
+                at.checked_sub(1).filter(|start| *start == 0 || message.as_bytes()[start - 1] == b'\n')?;
+            let line = message.get(start..)?.lines().next()?;
+            let rest = line.get(self.token.len()..)?.trim_start().strip_prefix([':', '#'])?;
+            rest.trim().eq_ignore_ascii_case(self.value).then_some(())
+        };
+        if !self.tail.find_iter(message.as_bytes()).any(|at| may_be(at).is_some()) {
+            return false;
+        }
+        match conventional::parse(message) {
+            Ok(message) => message.footers.iter().any(|footer| equal((footer.token, footer.value))),
+            // A message without a type has its footers in the last paragraph.
+            Err(_) => {
+                let last = message.trim_end().rsplit("\n\n").next().filter(|last| last.len() < message.len());
+                last.is_some_and(|last| last.lines().filter_map(|line| line.split_once(':')).any(equal))
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn relations(commits: &[&Commit], same_change: &SameChange<'_>) -> Re
 
 /// From the newest to the oldest: a revert that was itself taken back takes nothing back.
 fn reverts(commits: &[&Commit], relations: &mut Relations) {
-    let mut sorted: Option<Vec<CommitId>> = None;
+    let mut ids = Ids { commits, asked: 0, sorted: Vec::new() };
     let mut subjects: Option<HashMap<&str, Vec<usize>>> = None;
     for (at, commit) in commits.iter().enumerate() {
         if relations.cancelled.contains(&commit.id) {
@@ -62,12 +62,7 @@ fn reverts(commits: &[&Commit], relations: &mut Relations) {
         }
         let words = taken_back(&commit.message);
         for word in &words {
-            let known = sorted.get_or_insert_with(|| {
-                let mut ids: Vec<CommitId> = commits.iter().map(|commit| commit.id).collect();
-                ids.sort();
-                ids
-            });
-            match find(known, word) {
+            match ids.find(word) {
                 Some(target) if target != commit.id => {
                     relations.cancelled.insert(commit.id);
                     relations.cancelled.insert(target);
@@ -102,6 +97,52 @@ fn reverts(commits: &[&Commit], relations: &mut Relations) {
     }
 }
 
+/// Ids that are looked for by their first digits: some by going through all, many in a sorted list.
+struct Ids<'a> {
+    commits: &'a [&'a Commit],
+    asked: usize,
+    sorted: Vec<CommitId>,
+}
+
+impl Ids<'_> {
+    fn find(&mut self, digits: &str) -> Option<CommitId> {
+        const SOME: usize = 8;
+        self.asked += 1;
+        let ids = self.commits.iter().map(|commit| commit.id);
+        if self.asked <= SOME {
+            let start = Start::of(digits)?;
+            let mut found = ids.filter(|id| start.is_of(*id));
+            return found.next().filter(|_| found.next().is_none());
+        }
+        if self.sorted.is_empty() {
+            self.sorted = ids.collect();
+            self.sorted.sort_unstable();
+        }
+        find(&self.sorted, digits)
+    }
+}
+
+/// The first digits of an id.
+struct Start {
+    lowest: CommitId,
+    length: usize,
+}
+
+impl Start {
+    /// `None` for what is no such thing.
+    fn of(digits: &str) -> Option<Self> {
+        let mut text = [b'0'; 40];
+        text.get_mut(..digits.len())?.copy_from_slice(digits.to_ascii_lowercase().as_bytes());
+        Some(Self { lowest: CommitId::from_digits(&text)?, length: digits.len() })
+    }
+
+    fn is_of(&self, id: CommitId) -> bool {
+        let (whole, half) = (self.length / 2, self.length & 1 > 0);
+        let (id, lowest) = (id.as_bytes(), self.lowest.as_bytes());
+        id[..whole] == lowest[..whole] && (!half || id[whole] >> 4 == lowest[whole] >> 4)
+    }
+}
+
 fn first_line(message: &str) -> &str {
     message.lines().next().unwrap_or_default().trim()
 }
@@ -125,10 +166,9 @@ fn taken_back_by_name(message: &str) -> Option<String> {
 
 /// The commit whose id starts with some digits, when there is only one.
 pub(super) fn find(sorted: &[CommitId], digits: &str) -> Option<CommitId> {
-    let digits = digits.to_ascii_lowercase();
-    let lowest = format!("{digits:0<40}").parse::<CommitId>().ok()?;
-    let at = sorted.partition_point(|id| *id < lowest);
-    let mut found = sorted[at..].iter().take_while(|id| id.to_string().starts_with(&digits));
+    let start = Start::of(digits)?;
+    let at = sorted.partition_point(|id| *id < start.lowest);
+    let mut found = sorted[at..].iter().take_while(|id| start.is_of(**id));
     found.next().filter(|_| found.next().is_none()).copied()
 }
 
@@ -342,6 +382,8 @@ pub(super) fn merge_number(message: &str) -> Option<Reference> {
         digits(rest.rsplit_once("' (#")?.1)
     };
     let gitlab = || {
+        static WORDS: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("See merge request "));
+        WORDS.find(message.as_bytes())?;
         let line = message.lines().rev().find(|line| line.starts_with("See merge request "))?;
         digits(line.rsplit_once('!')?.1)
     };
@@ -386,6 +428,21 @@ mod tests {
         assert_eq!(merge_title("Merge branch 'b'"), "Merge branch 'b'");
         let gitea = "Merge pull request 'feat: it's (#4)' (#56) from b into main\n\nReviewed-on: https://x/y/pulls/56";
         assert_eq!(merge_title(gitea), "feat: it's (#4)");
+    }
+
+    #[test]
+    fn ids_by_their_first_digits() {
+        let id = |digits: &str| format!("{digits:0<40}").parse::<CommitId>().unwrap();
+        let mut sorted = [id("a1"), id("a12"), id("a13f"), id("b")];
+        sorted.sort();
+        let found = |digits: &str| find(&sorted, digits);
+        assert_eq!(
+            (found("a12"), found("A13"), found("a13f")),
+            (Some(id("a12")), Some(id("a13f")), Some(id("a13f")))
+        );
+        assert_eq!((found("a1"), found("c"), found("x"), found("")), (None, None, None, None));
+        assert_eq!(found("b").map(|id| id.to_string()), Some(id("b").to_string()));
+        assert_eq!((found(&id("b").to_string()), found(&"0".repeat(41))), (Some(id("b")), None));
     }
 
     #[test]

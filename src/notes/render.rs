@@ -252,7 +252,10 @@ impl Writer {
         // A partial of the user may ask for anything.
         if self.own.is_empty() {
             let lines = self.sources.get("entry").map_or("", |source| source.text.as_str());
-            view.leave_out(&|name| lines.contains(name), flat.text.contains("contributors"));
+            view.leave_out(&|name| lines.contains(name));
+            if !flat.text.contains("contributors") {
+                view.leave_out_people();
+            }
         }
         self.render(FLAT, &view)
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::bump::BumpTable;
 use super::entry::{Entry, Place, Section, is_unusual};
-use super::overrides::{Overrides, has_footer};
+use super::overrides::{Overrides, Wanted};
 use super::relation::merge_number;
 use super::tracker::Tracker;
 use crate::config::{OTHER, UNTYPED};
@@ -34,19 +34,21 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether a commit is told.
-    fn tells(&self, commit: &Commit) -> bool {
-        if !self.ignore.is_empty() {
-            let id = commit.id.to_string();
-            if self.ignore.iter().any(|digits| id.starts_with(digits)) {
-                return false;
-            }
+    /// Whether somebody asked not to tell a commit, by its id.
+    fn ignores(&self, commit: &Commit) -> bool {
+        if self.ignore.is_empty() {
+            return false;
         }
-        let (token, value) = match &self.skip {
-            Some((token, value)) => (token.as_str(), value.as_str()),
-            None => SKIP,
-        };
-        !has_footer(&commit.message, token, value)
+        let id = commit.id.to_string();
+        self.ignore.iter().any(|digits| id.starts_with(digits))
+    }
+
+    /// The footer of commits that are not told.
+    fn skip(&self) -> Wanted<'_> {
+        match &self.skip {
+            Some((token, value)) => Wanted::new(token, value),
+            None => Wanted::new(SKIP.0, SKIP.1),
+        }
     }
 
     /// Puts a line where its type belongs. What closes a hole stays under that heading.
@@ -78,6 +80,7 @@ impl Rules {
 /// One pass over the commits of a release.
 pub(super) struct Telling<'a> {
     rules: &'a Rules,
+    skip: Wanted<'a>,
     /// Pull requests that were told in other words.
     told: HashSet<String>,
     skipped: usize,
@@ -85,7 +88,7 @@ pub(super) struct Telling<'a> {
 
 impl<'a> Telling<'a> {
     pub(super) fn new(rules: &'a Rules) -> Self {
-        Self { rules, told: HashSet::new(), skipped: 0 }
+        Self { rules, skip: rules.skip(), told: HashSet::new(), skipped: 0 }
     }
 
     /// How many commits somebody asked not to tell.
@@ -96,7 +99,7 @@ impl<'a> Telling<'a> {
     /// The lines of a commit as they are told. What is written about a commit counts more than what is written about
     /// its pull request, and both count more than the commit.
     pub(super) fn told(&mut self, commit: &Commit, mut entries: Vec<Entry>) -> Vec<Entry> {
-        if !self.rules.tells(commit) {
+        if self.rules.ignores(commit) || self.skip.is_in(&commit.message) {
             self.skipped += 1;
             return Vec::new();
         }

@@ -266,7 +266,7 @@ impl<'a> View<'a> {
 
     /// Leaves out what the built-in templates do not ask for: `names` tells which words are in the one of
     /// lines. They look whether something is there before they ask for it.
-    pub(super) fn leave_out(&mut self, names: &dyn Fn(&str) -> bool, people: bool) {
+    pub(super) fn leave_out(&mut self, names: &dyn Fn(&str) -> bool) {
         let fields = Fields::Needed {
             kind: names("type"),
             scopes: names("scopes"),
@@ -277,10 +277,12 @@ impl<'a> View<'a> {
         let sections = self.sections.iter_mut().chain(&mut self.security).chain(&mut self.retired);
         let lines = sections.flat_map(|section| &mut section.entries).chain(&mut self.breaking);
         lines.for_each(|line| line.fields = fields);
-        if !people {
-            self.contributors.clear();
-            self.new_contributors.clear();
-        }
+    }
+
+    /// The same for everybody who contributed.
+    pub(super) fn leave_out_people(&mut self) {
+        self.contributors.clear();
+        self.new_contributors.clear();
     }
 
     pub(super) fn security(&self) -> Option<&SectionView<'a>> {

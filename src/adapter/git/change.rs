@@ -58,15 +58,22 @@ impl Repository {
     /// By how much the sum of the lines of a file moves; `None` for what is no text.
     fn moved(&self, file: &Changed) -> Option<u64> {
         let odb = self.odb().ok()?;
-        let sum = |id: Option<CommitId>| -> Option<u64> {
-            let Some(id) = id else { return Some(0) };
-            let read = |kind, bytes: &[u8]| {
-                let text = kind == ObjectType::Blob && !bytes[..bytes.len().min(TEXT)].contains(&0);
-                text.then(|| sum_of_lines(bytes))
-            };
-            self.object(&odb, oid(id), read).ok().flatten()
+        let is_text =
+            |kind, bytes: &[u8]| kind == ObjectType::Blob && !bytes[..bytes.len().min(TEXT)].contains(&0);
+        let old = match file.from {
+            Some(id) => {
+                let read = |kind, bytes: &[u8]| is_text(kind, bytes).then(|| bytes.to_vec());
+                self.object(&odb, oid(id), read).ok()??
+            }
+            None => Vec::new(),
         };
-        Some(sum(file.to)?.wrapping_sub(sum(file.from)?))
+        match file.to {
+            Some(id) => {
+                let read = |kind, bytes: &[u8]| is_text(kind, bytes).then(|| moved(&old, bytes));
+                self.object(&odb, oid(id), read).ok()?
+            }
+            None => Some(moved(&old, &[])),
+        }
     }
 
     fn patch_id(&self, id: CommitId) -> Option<Oid> {
@@ -161,6 +168,24 @@ fn in_order(left: &TreeEntry<'_>, right: &TreeEntry<'_>) -> Ordering {
     left.name.iter().copied().chain(name(left)).cmp(right.name.iter().copied().chain(name(right)))
 }
 
+/// By how much the sum of lines moves from one text to another. Lines that both begin or end with need not be summed up.
+fn moved(old: &[u8], new: &[u8]) -> u64 {
+    let start = alike(old.as_chunks().0.iter(), new.as_chunks().0.iter());
+    let start = memchr::memrchr(b'\n', &old[..start]).map_or(0, |at| at + 1);
+    let (old, new) = (&old[start..], &new[start..]);
+    let end = alike(old.as_rchunks().1.iter().rev(), new.as_rchunks().1.iter().rev());
+    let (old_end, new_end) = (old.len() - end, new.len() - end);
+    // The first line of what is alike may be a part of another one.
+    let line = memchr::memchr(b'\n', &old[old_end..]).map_or(end, |at| at + 1);
+    let sum = |text: &[u8], end: usize| sum_of_lines(&text[..end + line]);
+    sum(new, new_end).wrapping_sub(sum(old, old_end))
+}
+
+/// How many bytes two texts have in common, at least; looked at in blocks.
+fn alike<'a>(old: impl Iterator<Item = &'a [u8; 32]>, new: impl Iterator<Item = &'a [u8; 32]>) -> usize {
+    32 * old.zip(new).take_while(|(old, new)| old == new).count()
+}
+
 /// The sum of the lines of a text, each by what is not blank in it, as patch ids see lines.
 fn sum_of_lines(bytes: &[u8]) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
@@ -181,7 +206,24 @@ fn sum_of_lines(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_alike_does_not_count(
+            lines in proptest::collection::vec("[ab]{0,20}\n?", 0..20),
+            old in "[ab\n]{0,40}",
+            new in "[ab\n]{0,40}",
+            more in proptest::collection::vec("[ab]{0,20}\n?", 0..20),
+        ) {
+            let text = |middle: String| lines.concat() + &middle + &more.concat();
+            let (old, new) = (text(old), text(new));
+            let expected = sum_of_lines(new.as_bytes()).wrapping_sub(sum_of_lines(old.as_bytes()));
+            prop_assert_eq!(moved(old.as_bytes(), new.as_bytes()), expected);
+        }
+    }
 
     #[test]
     fn lines_that_come_and_go_move_the_sum_wherever_they_stand() {

@@ -341,8 +341,8 @@ mod tests {
             let id = CommitId::from_bytes([a; 20]);
             let mut entry = Entry::of_message(id, &format!("x{message}")).unwrap();
             let tag: Tag = "v1.0.0+a".parse().unwrap();
-            let ada = Person { name: word.clone(), email: String::new() };
-            entry.authors = vec![Arc::new(ada); usize::from(b % 3)];
+            let ada = Arc::new(Person { name: word.clone(), email: String::new() });
+            entry.authors = std::iter::repeat_n(ada, usize::from(b % 3)).collect();
             entry.also_in = vec![tag.clone(); usize::from(c % 3)];
             if d % 3 > 0 {
                 entry.status = Status::Reverts { target: id, shipped: Some(tag).filter(|_| d % 3 > 1) };
@@ -366,7 +366,7 @@ mod tests {
         let entries = || proptest::collection::vec(entry(), 0..4);
         (entries(), entries(), words(), any::<[u8; 4]>()).prop_map(|(lines, breaking, word, [a, b, c, d])| {
             let id = CommitId::from_bytes([a; 20]);
-            let some = |of: u8| (of % 2 > 0).then_some(());
+            let some = |of: u8| (of & 1 > 0).then_some(());
             let version = |text: &str| semver::Version::parse(text).unwrap();
             ReleaseNotes {
                 tag: some(a).and_then(|()| "v1.2.0-rc.1".parse().ok()),
