@@ -243,6 +243,10 @@ fn write_with<E: From<FilesError>>(
     fill: impl FnOnce(&mut tempfile::NamedTempFile) -> Result<(), E>,
 ) -> Result<(), E> {
     let failed = |source| FilesError::io("write", path, source);
+    // No name is given to a file over a directory; `.` answers that it is busy, which sounds as if it would pass.
+    if path.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()).into());
+    }
     let parent = parent_of(path);
     create_dir(parent)?;
     let mut file = temporary_in(parent).map_err(failed)?;

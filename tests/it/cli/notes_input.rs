@@ -48,6 +48,12 @@ fn an_output_that_cannot_be_written_leaves_nothing() {
         assert!(run.code() != 0 && run.stderr().contains("file"), "{}", run.show());
         assert_eq!(std::fs::read_to_string(repository.path().join("file")).unwrap(), "not a directory\n");
     }
+    // A directory is no file, whatever it is called.
+    std::fs::create_dir(repository.path().join("directory")).unwrap();
+    for name in [".", "directory", "directory/", "directory/.."] {
+        let run = kyklos(repository.path()).args("notes generate -o").arg(name).run().expect(2);
+        assert!(run.stderr().contains("is a directory"), "{}", run.show());
+    }
     // Where a file is, it is replaced whole; nothing lies beside it afterwards.
     repository.write("out", "old\n");
     assert_eq!(kyklos(repository.path()).args("notes generate --format json -o out").run().code(), 0);
