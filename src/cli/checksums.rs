@@ -9,9 +9,10 @@ use super::context::Context;
 use super::error::CliError;
 use super::{Exit, Format, Reply};
 use crate::adapter::fs::{self, Directory};
+use crate::attest;
 use crate::diag::{Diagnostic, Severity};
 use crate::format::checksums::{self, Entry, MAX_BYTES, Style};
-use crate::model::{Algorithm, Checksum};
+use crate::model::{Algorithm, Checksum, ReleaseManifest};
 use crate::port::{Files as _, FilesError};
 use crate::render::json::v1::files::{Checked, Listed};
 use crate::render::text::plain;
@@ -59,7 +60,8 @@ struct VerifyArgs {
     /// Say nothing about listed files that are not there
     #[arg(long)]
     ignore_missing: bool,
-    /// Say no to files that are not listed
+    /// Say no to files that are not listed; the list, its bundle, and the manifest and bundles of a
+    /// release are left out
     #[arg(long)]
     closed: bool,
 }
@@ -93,6 +95,12 @@ fn create(context: &Context, args: &CreateArgs) -> Result<Reply, CliError> {
         .map(|entry| Listed { name: entry.name.to_string(), digest: entry.digest.to_string() })
         .collect();
     Reply::done("kyklos-release/checksums-create/v1", &wire, text)
+}
+
+/// Whether a file is the bundle of a list, or the manifest or a bundle of a release: they are made after the list.
+fn speaks_of(list: &Path, name: &str) -> bool {
+    let bundle = |list: &std::ffi::OsStr| format!("{}.sigstore.json", list.to_string_lossy()) == name;
+    name == ReleaseManifest::ASSET || attest::vouches(name) || list.file_name().is_some_and(bundle)
 }
 
 fn sum(directory: &Directory, name: &str, algorithm: Algorithm) -> Result<Checksum, FilesError> {
@@ -145,8 +153,8 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
     if args.closed {
         for entry in files.list(Path::new("."))? {
             let itself = list.file_name().is_some_and(|name| name.to_string_lossy() == entry.name);
-            // A link or a directory is one more way to bring a file along.
-            if !listed.contains(&entry.name) && !itself {
+            // A link or a directory is one more way to bring a file along. What speaks of the list cannot stand in it.
+            if !listed.contains(&entry.name) && !itself && !speaks_of(&list, &entry.name) {
                 text.push_str(&format!("{}: NOT LISTED\n", plain(&entry.name)));
                 checked.unlisted.push(entry.name);
             }

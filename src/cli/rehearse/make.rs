@@ -23,7 +23,7 @@ use crate::image::{self, Contents, Settings};
 use crate::model::{AssetName, Digest, ImageEntry, ReleaseManifest};
 use crate::notes::{Blank, Document};
 use crate::plan::plan;
-use crate::port::{Files as _, Progress as _, SignerIdentity, Trust as _};
+use crate::port::{EntryKind, Files as _, Progress as _, SignerIdentity, Trust as _};
 use crate::sbom::{self, About, Executable, ImageSubject};
 
 /// How long the certificate of a rehearsal is valid.
@@ -124,8 +124,11 @@ fn forget_old_files(place: &Place, inputs: &Inputs) -> Result<(), CliError> {
         let ours = made.iter().any(|made| made == name)
             || inputs.executables.iter().any(|executable| executable.name.as_str() == name)
             || inputs.assets.keys().any(|asset| asset.as_str() == name);
-        if !ours {
-            fs::remove_file(&place.dist().join(name))?;
+        let path = place.dist().join(name);
+        match entry.kind {
+            _ if ours => {}
+            EntryKind::Directory => fs::remove_dir(&path)?,
+            EntryKind::File | EntryKind::Other => fs::remove_file(&path)?,
         }
     }
     Ok(())

@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let inputs = Inputs::find(context, &project, args.tag.as_ref(), &args.binaries, args.allow_dirty)?;
     let policy = policy(&project, &inputs)?;
     let place = Place::take(context, directory, &inputs)?;
-    context.block_on(async {
+    let rehearsed = context.block_on(async {
         let made = make::make(context, &project, &inputs, &place).await?;
         let verdict = judge(context, &args.approve, &policy, &inputs, &place, &made).await?;
         if verdict.outcome != Outcome::Pass {
@@ -101,8 +101,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
                 plan.rid.0.short()
             ),
         );
-        send(context, &place, &made, &plan).await?;
-        consume(context, &place, &made, &plan).await
+        let done = send(context, &place, &made, &plan).await?;
+        consume(context, &place, &made, &plan, &done).await
+    });
+    rehearsed.map_err(|error| match error.exit() {
+        // What lies there is not what a rehearsal left.
+        Exit::No | Exit::Usage | Exit::Conflict => error.hinted(format!(
+            "everything in it is made again: `rm -r {}` and run the same command",
+            text::shell(&place.root().display().to_string())
+        )),
+        Exit::Done | Exit::Undecided | Exit::Denied | Exit::Interrupted | Exit::Internal => error,
     })
 }
 
@@ -180,14 +188,21 @@ async fn send(context: &Context, place: &Place, made: &Made, plan: &Plan) -> Res
 }
 
 /// Looks at the result as somebody who has nothing but the trust root and the published files.
-async fn consume(context: &Context, place: &Place, made: &Made, plan: &Plan) -> Result<Reply, CliError> {
+async fn consume(
+    context: &Context,
+    place: &Place,
+    made: &Made,
+    plan: &Plan,
+    done: &Done,
+) -> Result<Reply, CliError> {
     let tag = &plan.manifest.tag;
     let trust = LocalTrust::from_root(&made.trust_root)?;
     let believed = Believed { trust, signer: made.signer.clone() };
     let report = super::verify::rehearsal(place.root(), Some(tag), &believed).await?;
     if report.verdict() != Verified::Verified {
+        // What an earlier run published may have been changed by anybody since.
         return Err(CliError::new(
-            Kind::Internal,
+            if done.changes == 0 { Kind::Conflict } else { Kind::Internal },
             "rehearse-verify",
             "the rehearsed release does not verify",
         )

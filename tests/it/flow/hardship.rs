@@ -476,3 +476,35 @@ fn two_spellings_of_a_platform_are_one() {
     let told = rehearse(&repository, out.path(), "--binary linux/arm64/v8=bin/app-arm64").expect(2).stderr();
     assert!(told.contains("error[rehearse-binary]: two executables are given for linux/arm64/v8"), "{told}");
 }
+
+#[test]
+fn a_rehearsal_that_was_damaged_is_no_bug_and_says_what_to_do() {
+    let repository = repository("v");
+    let damages: [(&str, i32); 4] = [
+        ("trust/signer.key", 2),
+        ("registry/index.json", 1),
+        ("forge/releases/v0.2.0/assets/install.yaml", 5),
+        ("forge/releases/v0.2.0/release.json", 5),
+    ];
+    for (file, code) in damages {
+        let out = scratch();
+        let _ = rehearse(&repository, out.path(), "").expect(0);
+        let path = out.path().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[0] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let run = rehearse(&repository, out.path(), "").expect(code);
+        let way_out = format!("help: everything in it is made again: `rm -r {}`", out.path().display());
+        assert!(run.stderr().contains(&way_out), "{file}\n{}", run.show());
+    }
+    let out = scratch();
+    let _ = rehearse(&repository, out.path(), "").expect(0);
+    std::fs::create_dir_all(out.path().join("dist/more/files")).unwrap();
+    let _ = rehearse(&repository, out.path(), "").expect(0);
+    assert!(!out.path().join("dist/more").exists());
+    let closed = format!("checksums verify {}/dist/checksums.txt --closed", out.path().display());
+    let _ = kyklos(repository.path()).args(&closed).run().expect(0);
+    std::fs::write(out.path().join("dist/other.sigstore.json"), "").unwrap();
+    let told = kyklos(repository.path()).args(&closed).run().expect(1).stdout();
+    assert!(told.ends_with("other.sigstore.json: NOT LISTED\n"), "{told}");
+}
