@@ -4,7 +4,10 @@
 //! The types serialise in a fixed key order for documents that are made here.
 
 pub mod annotation;
+mod error;
 pub mod media_type;
+
+pub use error::OciError;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,14 @@ pub const CONFIG_LIMIT: u64 = 8 << 20;
 
 /// Most descriptors in one document.
 pub const DESCRIPTOR_LIMIT: usize = 4096;
+
+/// Most members of objects and elements of arrays in a document, of all of them together. A member of four bytes takes
+/// half a kilobyte of memory once it is read, so a document of eight megabytes could take half a gigabyte.
+pub const PARTS_LIMIT: usize = 8 * DESCRIPTOR_LIMIT;
+
+/// Most bytes of all annotations of a document, and of all that a config says for people. They are copied into whatever is
+/// said of an image.
+pub const TEXT_LIMIT: u64 = 1 << 20;
 
 /// Deepest nesting of arrays and objects in a document.
 pub const DEPTH_LIMIT: usize = 32;
@@ -199,6 +210,9 @@ impl Document {
             return Err(OciError::TooMany { limit: DESCRIPTOR_LIMIT, found: count });
         }
         let annotations = fields.annotations.unwrap_or_default();
+        let named = fields.manifests.iter().chain(&fields.layers).flatten().chain(&fields.config);
+        let all = named.chain(&fields.subject).map(|named| &named.annotations).chain([&annotations]);
+        within_text(all.flatten().flat_map(|(key, value)| [key, value]))?;
         let Fields { schema_version, artifact_type, manifests, config, layers, subject, .. } = fields;
         if media_type::is_index(&media_type) {
             if config.is_some() || layers.is_some() {
@@ -349,7 +363,15 @@ pub struct History {
 impl ImageConfig {
     /// Reads a config of at most [`CONFIG_LIMIT`] bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, OciError> {
-        json(bytes, CONFIG_LIMIT)
+        let read: Self = json(bytes, CONFIG_LIMIT)?;
+        let run = read.config.iter();
+        let lists =
+            run.clone().flat_map(|run| run.env.iter().chain(&run.entrypoint).chain(&run.cmd)).flatten();
+        let labels =
+            run.filter_map(|run| run.labels.as_ref()).flatten().flat_map(|(key, value)| [key, value]);
+        let steps = read.history.iter().flatten().filter_map(|step| step.created_by.as_ref());
+        within_text(lists.chain(labels).chain(steps))?;
+        Ok(read)
     }
 
     /// The normalised platform; `None` when the fields hold other characters than a platform has.
@@ -387,12 +409,25 @@ impl LayoutFile {
     }
 }
 
-/// Parses JSON after its size and nesting have been checked.
+fn within_text<'a>(texts: impl Iterator<Item = &'a String>) -> Result<(), OciError> {
+    let found = texts.map(|text| text.len() as u64).sum();
+    if found > TEXT_LIMIT { Err(OciError::TooMuchText { limit: TEXT_LIMIT, found }) } else { Ok(()) }
+}
+
 fn json<'bytes, T: Deserialize<'bytes>>(bytes: &'bytes [u8], limit: u64) -> Result<T, OciError> {
+    json_of(bytes, limit, PARTS_LIMIT)
+}
+
+/// Parses JSON after its size, its nesting and the number of its parts have been checked.
+pub fn json_of<'bytes, T: Deserialize<'bytes>>(
+    bytes: &'bytes [u8],
+    limit: u64,
+    most: usize,
+) -> Result<T, OciError> {
     if bytes.len() as u64 > limit {
         return Err(OciError::TooLarge { limit, found: bytes.len() as u64 });
     }
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let (mut depth, mut parts, mut in_string, mut escaped) = (0_usize, 1, false, false);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
@@ -405,75 +440,14 @@ fn json<'bytes, T: Deserialize<'bytes>>(bytes: &'bytes [u8], limit: u64) -> Resu
                 }
             }
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            b',' if !in_string => parts += 1,
             _ => {}
         }
     }
+    if parts > most {
+        return Err(OciError::TooManyParts { limit: most, found: parts });
+    }
     Ok(serde_json::from_slice(bytes)?)
-}
-
-/// Which rule of the specification a document breaks.
-#[derive(Debug, thiserror::Error)]
-pub enum OciError {
-    /// Not JSON, or not with the fields of the type.
-    #[error("it cannot be parsed: {0}")]
-    Json(#[from] serde_json::Error),
-    /// More bytes than the reader takes.
-    #[error("it has {found} bytes, at most {limit} are read")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-        /// The size in bytes.
-        found: u64,
-    },
-    /// Deeper nesting than the reader takes.
-    #[error("it is nested deeper than {limit} levels")]
-    TooDeep {
-        /// The limit.
-        limit: usize,
-    },
-    /// More descriptors than the reader takes.
-    #[error("it lists {found} descriptors, at most {limit} are read")]
-    TooMany {
-        /// The limit.
-        limit: usize,
-        /// The number found.
-        found: usize,
-    },
-    /// `schemaVersion` is not 2.
-    #[error("its schemaVersion is {found}, not 2")]
-    SchemaVersion {
-        /// The number found.
-        found: u64,
-    },
-    /// The document says another type than its descriptor.
-    #[error("its descriptor says `{expected}`, the document says `{found}`")]
-    MediaType {
-        /// The type in the descriptor.
-        expected: String,
-        /// The type in the document.
-        found: String,
-    },
-    /// Neither index nor manifest.
-    #[error("`{found}` is neither an index nor a manifest")]
-    UnknownMediaType {
-        /// The type found.
-        found: String,
-    },
-    /// Fields of an index and of a manifest in one document.
-    #[error("it has the fields of an index and of a manifest")]
-    Ambiguous,
-    /// A required field is absent.
-    #[error("it has no field `{field}`")]
-    Missing {
-        /// The name of the field.
-        field: &'static str,
-    },
-    /// Another version of the image layout.
-    #[error("its imageLayoutVersion is `{found}`, not {}", LayoutFile::VERSION)]
-    LayoutVersion {
-        /// The version found.
-        found: String,
-    },
 }
 
 #[cfg(test)]
@@ -523,6 +497,32 @@ mod tests {
         let entry = format!(r#"{{"mediaType":"x","digest":"{DIGEST}","size":2}}"#);
         let many = index(&vec![entry; DESCRIPTOR_LIMIT + 1].join(","));
         assert!(matches!(Document::parse(many.as_bytes(), None), Err(OciError::TooMany { found: 4097, .. })));
+        let many = index(&format!(
+            r#"{{"mediaType":"x","digest":"{DIGEST}","size":2,"annotations":{{{}}}}}"#,
+            (0..PARTS_LIMIT).map(|key| format!(r#""{key}":"""#)).collect::<Vec<_>>().join(",")
+        ));
+        let error = Document::parse(many.as_bytes(), None).unwrap_err();
+        assert!(
+            matches!(error, OciError::TooManyParts { limit: 32_768, found } if found > 32_768),
+            "{error}"
+        );
+        let text = index(&format!(
+            r#"{{"mediaType":"x","digest":"{DIGEST}","size":2,"annotations":{{"k":"{}"}}}}"#,
+            "v".repeat(1 << 20)
+        ));
+        let error = Document::parse(text.as_bytes(), None).unwrap_err();
+        assert!(matches!(error, OciError::TooMuchText { found: 1_048_577, .. }), "{error}");
+        let config = |label: &str| {
+            format!(
+                r#"{{"architecture":"a","os":"o","rootfs":{{"type":"layers","diff_ids":[]}},"config":{{"Labels":{{"l":"{label}"}},"Env":["{}"]}}}}"#,
+                "e".repeat(1 << 19)
+            )
+        };
+        ImageConfig::parse(config("v").as_bytes()).unwrap();
+        let error = ImageConfig::parse(config(&"v".repeat(1 << 20)).as_bytes()).unwrap_err();
+        assert!(matches!(error, OciError::TooMuchText { .. }), "{error}");
+        let one = index(&format!(r#"{{"mediaType":"{}","digest":"{DIGEST}","size":2}}"#, ",".repeat(60_000)));
+        Document::parse(one.as_bytes(), None).unwrap();
         let negative = index(&format!(r#"{{"mediaType":"x","digest":"{DIGEST}","size":-1}}"#));
         assert!(matches!(Document::parse(negative.as_bytes(), None), Err(OciError::Json(_))));
         let traversal = index(r#"{"mediaType":"x","digest":"sha256:../../x","size":1}"#);

@@ -7,6 +7,7 @@ mod evidence;
 mod frame;
 mod gate;
 mod git;
+mod hostile;
 mod image;
 mod import;
 mod init;

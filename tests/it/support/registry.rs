@@ -285,6 +285,13 @@ impl TestRegistry {
         self.state().by_route.push((method.to_owned(), containing.to_owned(), times, fault));
     }
 
+    /// From now on nothing goes wrong.
+    pub(crate) fn fail_no_more(&self) {
+        let mut state = self.state();
+        state.by_route.clear();
+        state.by_number.clear();
+    }
+
     /// Calls a function after every request, while nothing else happens.
     pub(crate) fn watch(&self, watch: impl Fn(&BTreeMap<String, Stored>) + Send + 'static) {
         self.state().watch = Some(Box::new(watch));

@@ -13,7 +13,7 @@ use super::answer::{length, text};
 use super::redirect::{follow, same_origin};
 use super::send::{Ask, Place};
 use crate::adapter::http::shown;
-use crate::format::oci::{Descriptor, Document, media_type};
+use crate::format::oci::{Descriptor, Document, json_of, media_type};
 use crate::model::{Digest, DigestAlgorithm, is_image_tag};
 use crate::port::{Fault, Manifest, Put, RegistryError, Unlisted};
 
@@ -282,7 +282,8 @@ impl HttpRegistry {
                 what: format!("the list of tags of {}", self.inner.repository),
                 reason,
             };
-            let page: TagList = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
+            let page: TagList =
+                json_of(&bytes, PAGE_LIMIT, TAGS).map_err(|error| invalid(error.to_string()))?;
             let page = page.tags.unwrap_or_default();
             let (before, last, full) = (tags.len(), page.last().cloned(), page.len() == PAGE);
             // What is no tag cannot be asked for, so it is not there.
