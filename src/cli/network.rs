@@ -68,7 +68,9 @@ impl Context {
         let files = [
             path("REGISTRY_AUTH_FILE"),
             path("XDG_RUNTIME_DIR").map(|path| path.join("containers/auth.json")),
-            of_home(".config/containers/auth.json"),
+            path("XDG_CONFIG_HOME")
+                .or_else(|| of_home(".config"))
+                .map(|path| path.join("containers/auth.json")),
             docker.or_else(|| of_home(".docker/config.json")),
         ];
         CredentialSources {

@@ -36,9 +36,20 @@ const SHARED: &[&str] = &[
 /// Judges the annotations of the index and of each platform, and the labels that have the same keys.
 pub(super) fn check_annotations(image: &Inspected, expected: &Expectations, findings: &mut Findings) {
     for (key, severity) in WANTED {
-        if !image.annotations.contains_key(*key) {
-            findings.report(None, *severity, "image-annotation", format!("there is no annotation {key}"));
+        if image.annotations.contains_key(*key) {
+            continue;
         }
+        let asked = match *key {
+            annotation::VERSION => expected.tag.as_ref(),
+            annotation::REVISION => expected.revision.as_ref(),
+            _ => None,
+        };
+        // What should be compared and is not there is no match.
+        let (severity, more) = match asked {
+            Some(asked) => (Severity::Error, format!(", which should be {}", shown(asked))),
+            None => (*severity, String::new()),
+        };
+        findings.report(None, severity, "image-annotation", format!("there is no annotation {key}{more}"));
     }
     check_one(None, &image.annotations, expected, findings);
     for platform in image.platforms.iter().filter(|platform| platform.digest != image.digest) {

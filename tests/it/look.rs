@@ -255,6 +255,16 @@ fn annotations_are_held_against_the_specification_the_release_and_each_other() {
         ]
     );
     assert_eq!(findings(&answer, "warning"), ["image-label-differs"]);
+    // What was asked for and is not there is no match; nobody asked for the rest.
+    let silent = wait(async {
+        let layer = [Layer::of(&[("app", 0o755, b"#!")])];
+        let child = put_platform(&store, "amd64", &layer, run_as("1"), json!({})).await;
+        put_index(&store, &[child], json!({})).await
+    });
+    let _ = ask(here.path(), "image check", &silent, 0);
+    let answer = ask(here.path(), &line, &silent, 1);
+    assert_eq!(findings(&answer, "error"), ["image-annotation", "image-annotation"]);
+    let _ = ask(here.path(), "image check --tag v1.2.3", &silent, 1);
 }
 
 #[test]

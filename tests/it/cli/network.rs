@@ -117,6 +117,30 @@ fn a_file_of_logins_that_was_named_is_the_only_one() {
     let _ = inspect("").env("DOCKER_AUTH_CONFIG", &logins).run().expect(0);
     std::fs::write(here.path().join("auth.json"), &logins).unwrap();
     let _ = inspect("").env("REGISTRY_AUTH_FILE", here.path().join("auth.json")).run().expect(0);
+    // Where podman keeps them, and then where docker does; the first that knows the host is believed.
+    let wrong = logins.replace("bWU6c2VjcmV0", "bWU6d3Jvbmc=");
+    let places = ["run/containers/auth.json", "config/containers/auth.json", "docker/config.json"];
+    for (at, place) in places.iter().enumerate() {
+        for (other, path) in places.iter().enumerate() {
+            let path = here.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(
+                path,
+                if other < at {
+                    "{}"
+                } else if other == at {
+                    &logins
+                } else {
+                    &wrong
+                },
+            )
+            .unwrap();
+        }
+        let command = inspect("").env("XDG_RUNTIME_DIR", here.path().join("run"));
+        let command = command.env("XDG_CONFIG_HOME", here.path().join("config"));
+        let run = command.env("DOCKER_CONFIG", here.path().join("docker")).run();
+        assert_eq!(run.code(), 0, "{place}: {}", run.show());
+    }
     // The token of a forge is not for registries.
     host.forget();
     let _ = inspect("").env("GITHUB_TOKEN", "ghp_x").run().expect(4);
