@@ -155,7 +155,7 @@ pub(super) fn way_out(source: &io::Error) -> Vec<String> {
             ]
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            vec!["choose a directory you may write to, for example with -o".to_owned()]
+            vec!["choose a directory you may write to".to_owned()]
         }
         _ => Vec::new(),
     }

@@ -201,6 +201,8 @@ impl Hint for PublishError {
     fn kind(&self) -> Kind {
         match self {
             Self::Forge(error) => error.kind(),
+            // What a registry holds in another form than it should is no verdict about the release.
+            Self::Registry { source, .. } if source.kind() == Kind::Refused => Kind::Conflict,
             Self::Registry { source, .. } => source.kind(),
             Self::Dist { source, .. } => match source {
                 FilesError::Missing { .. } | FilesError::TooLarge { .. } | FilesError::NotAFile { .. } => {

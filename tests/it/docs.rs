@@ -121,3 +121,51 @@ fn every_command_line_in_the_documents_is_one() {
     }
     assert!(seen > 10, "only {seen} command lines");
 }
+
+/// The words of an example as a shell would split them; what follows `|`, `>` and `&&` is another command.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let mut commands = vec![Vec::new()];
+    let (mut word, mut quoted, mut redirected) = (String::new(), false, false);
+    for c in line.chars().chain([' ']) {
+        match c {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => match std::mem::take(&mut word).as_str() {
+                "" => {}
+                "|" | "&&" => commands.push(Vec::new()),
+                ">" | ">>" => redirected = true,
+                _ if redirected => redirected = false,
+                word => commands.last_mut().unwrap().push(word.to_owned()),
+            },
+            c => word.push(c),
+        }
+    }
+    commands
+}
+
+#[test]
+fn the_examples_of_the_help_are_commands() {
+    fn visit(command: &Command, path: &str, seen: &mut usize) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines: Vec<&str> =
+            help.lines().map(str::trim).filter(|line| line.contains("kyklos-release ")).collect();
+        if command.get_subcommands().all(|below| below.get_name() == "help") {
+            assert!(help.starts_with("Example"), "`{path}` has no example");
+        }
+        for line in lines.into_iter().filter(|line| !line.contains('`') && !line.ends_with('\\')) {
+            for words in commands(line)
+                .into_iter()
+                .filter(|words| words.first().is_some_and(|word| word == "kyklos-release"))
+            {
+                let parsed = kyklos_release::cli::command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "`{path}`: {line}\n{}", parsed.unwrap_err());
+                *seen += 1;
+            }
+        }
+        for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+            visit(below, &format!("{path} {}", below.get_name()), seen);
+        }
+    }
+    let mut seen = 0;
+    visit(&kyklos_release::cli::command(), "kyklos-release", &mut seen);
+    assert!(seen > 40, "{seen} examples were read");
+}

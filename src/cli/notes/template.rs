@@ -20,13 +20,16 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the built-in templates and partials
+    #[command(after_help = "Example:\n  kyklos-release notes template list")]
     List,
     /// Print a built-in template
+    #[command(after_help = "Example:\n  kyklos-release notes template show kyklos > notes.md.hbs")]
     Show {
         /// Its name
         name: String,
     },
     /// Try a template on sample data
+    #[command(after_help = "Example:\n  kyklos-release notes template check notes.md.hbs")]
     Check {
         /// The template
         file: PathBuf,

@@ -260,3 +260,20 @@ fn what_is_published_is_not_given_up() {
     help: `kyklos-release yank v1.0.0 --forge FORGE --reason REASON` withdraws what is published
     ");
 }
+
+#[test]
+fn a_registry_that_is_damaged_is_no_verdict() {
+    let repository = Repository::new();
+    repository.write("release.yaml", "name: app\n");
+    repository.write(".gitignore", "bin/\nout/\n");
+    repository.commit("feat: one");
+    repository.tag("v1.0.0");
+    repository.write("bin/app", crate::support::elf::elf("amd64", &[]));
+    let _ = run(&repository, "rehearse -o out --binary linux/amd64=bin/app").code();
+    let index = repository.path().join("out/registry/index.json");
+    assert!(index.exists());
+    let _ = run(&repository, "plan v1.0.0 --dist out/dist").code();
+    std::fs::write(&index, "{").unwrap();
+    let told = run(&repository, "publish v1.0.0 --dist out/dist --forge dir:out/new").expect(5).stderr();
+    assert!(told.contains("error[registry-invalid]: the registry of localhost/app"), "{told}");
+}
