@@ -44,7 +44,7 @@ pub use history::{Ends, History, Share, Since, Wanted};
 pub use merge::Ours;
 pub use overrides::{CHANGES, MAX_OVERRIDE, OverrideError, Overrides};
 pub use ownership::{Mark, Owned, attribute};
-pub use people::{Contributor, login};
+pub use people::{Contributor, Role, login};
 pub use relation::SameChange;
 pub use release::{AlsoIn, Older, Planned, Recipe, ReleaseNotes, Squash, first_commits, release};
 pub use render::{Blank, Extent, Parts, Preset, Shape, Writer, manual};

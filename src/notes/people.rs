@@ -14,12 +14,34 @@ pub struct Contributor {
     pub login: Option<String>,
     /// Whether it is a program.
     pub bot: bool,
+    /// What this person did.
+    pub role: Role,
     /// Whether nothing of this person is in an earlier commit; `None` where only a part of the history was read.
     pub first_time: Option<bool>,
     /// The oldest commit of this person in the release.
     pub first_sha: CommitId,
     /// The number of the pull request that brought it; only of somebody who contributed for the first time.
     pub first_pr: Option<String>,
+}
+
+/// What somebody did in a release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Wrote a commit.
+    #[default]
+    Author,
+    /// Helped to write those of others.
+    CoAuthor,
+}
+
+impl Role {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Author => "author",
+            Self::CoAuthor => "co-author",
+        }
+    }
 }
 
 /// The account in an address that hides another: `1+login@users.noreply.github.com` or without the number, the same with
@@ -110,6 +132,15 @@ pub(super) fn name_key(person: &Person) -> Option<String> {
     full.then(|| name.to_lowercase())
 }
 
+impl Contributor {
+    /// Who wrote one commit is an author, however many of others this person helped with.
+    fn wrote(&mut self, role: Role) {
+        if role == Role::Author {
+            self.role = role;
+        }
+    }
+}
+
 /// Somebody while commits are gone through.
 struct Somebody {
     contributor: Contributor,
@@ -128,11 +159,14 @@ pub(super) fn contributors<'a>(
     // By the person: who it is, and the places of the keys.
     let mut known: PersonMap<(usize, Vec<usize>)> = PersonMap::default();
     for (id, persons) in commits {
-        for person in persons.iter().filter(|person| !person.name.is_empty()) {
+        let persons = persons.iter().enumerate().filter(|(_, person)| !person.name.is_empty());
+        for (place, person) in persons {
+            let role = if place == 0 { Role::Author } else { Role::CoAuthor };
             // Few people write most commits.
             if let Some((at, places)) = known.get(&Arc::as_ptr(person)) {
                 let Somebody { contributor, keys } = &mut people[*at];
                 contributor.first_sha = id;
+                contributor.wrote(role);
                 places.iter().for_each(|place| keys[*place].1 = id);
                 continue;
             }
@@ -150,6 +184,7 @@ pub(super) fn contributors<'a>(
                         name: person.name.clone(),
                         login: None,
                         bot: is_bot(person),
+                        role,
                         first_time: None,
                         first_sha: id,
                         first_pr: None,
@@ -159,6 +194,7 @@ pub(super) fn contributors<'a>(
             }
             let Somebody { contributor, keys } = &mut people[at];
             contributor.first_sha = id;
+            contributor.wrote(role);
             contributor.login = contributor.login.take().or_else(|| login.map(str::to_owned));
             let mut under = Vec::with_capacity(2);
             for key in [Some(own), name_key(person)].into_iter().flatten() {
@@ -254,6 +290,21 @@ mod tests {
                 row("ada", "", true, 2),
             ]
         );
+    }
+
+    #[test]
+    fn who_wrote_a_commit_is_an_author() {
+        let person = |name: &str| {
+            Arc::new(Person { name: name.to_owned(), email: format!("{name}@x").to_lowercase() })
+        };
+        let (ada, grace, mary) = (person("Ada"), person("Grace"), person("Mary"));
+        let commits = [
+            (CommitId::from_bytes([2; 20]), vec![Arc::clone(&ada), Arc::clone(&grace), Arc::clone(&mary)]),
+            (CommitId::from_bytes([1; 20]), vec![grace, ada]),
+        ];
+        let people = contributors(commits.iter().map(|(id, people)| (*id, people.as_slice())), None);
+        let told: Vec<_> = people.iter().map(|one| (one.name.as_str(), one.role.as_str())).collect();
+        assert_eq!(told, [("Ada", "author"), ("Grace", "author"), ("Mary", "co-author")]);
     }
 
     #[test]

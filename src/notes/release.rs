@@ -32,6 +32,8 @@ pub struct ReleaseNotes {
     pub previous: Option<Tag>,
     /// The version of the release before.
     pub previous_version: Option<Version>,
+    /// The commit of the release before.
+    pub previous_target: Option<CommitId>,
     /// What ended it.
     pub ends: Ends,
     /// The nearest of the releases that ended it, lowest version first.
@@ -251,6 +253,7 @@ pub fn release(
         target: wanted.target,
         previous: share.previous.map(|tag| tag.tag.clone()),
         previous_version: share.previous.map(|tag| tag.version.clone()),
+        previous_target: share.previous.map(|tag| tag.commit),
         ends: share.ends,
         excluded: share.excluded.iter().map(|tag| tag.tag.clone()).collect(),
         aliases: aliases(history, wanted),

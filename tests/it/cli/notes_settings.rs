@@ -123,6 +123,8 @@ fn the_data_of_a_release() {
     assert_eq!(new["compare_url"], "https://github.com/acme/app/compare/v1.0.0...v1.1.0");
     assert_eq!(new["cancelled"], serde_json::json!([back, gone]));
     assert_eq!(new["unconventional_count"], 1);
+    assert_eq!((&new["previous_sha"], &old["previous_sha"]), (&old["target_sha"], &Value::Null));
+    assert_eq!(new["contributors"][0]["role"], "author");
     assert_eq!(
         new["stats"],
         serde_json::json!({ "commits": 4, "entries": 2, "breaking": 0, "contributors": 1, "first_time": 0 })
@@ -135,6 +137,9 @@ fn the_data_of_a_release() {
             ("version", "string null"),
             ("target_sha", "string"),
             ("previous_tag", "string null"),
+            ("previous_sha", "string null"),
+            ("since_policy", "string"),
+            ("excluded_releases", "array"),
             ("date", "string null"),
             ("prerelease", "boolean"),
             ("commits", "array"),

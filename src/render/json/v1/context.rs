@@ -13,7 +13,7 @@ use crate::diag::{Hint, Kind, Span};
 use crate::format::conventional::{ReferenceKind, ReferenceSource};
 use crate::model::{CommitId, KnownCommit, KnownPullRequest, Person, Tag};
 use crate::notes::signature::{Doubt, SignatureCounts, SignatureState, Signed};
-use crate::notes::{Contributor, Ends, Entry, Place, Reference, ReleaseNotes, Section, Status};
+use crate::notes::{Contributor, Ends, Entry, Place, Reference, ReleaseNotes, Role, Section, Status};
 
 /// The answer that is read.
 const SCHEMA: &str = "kyklos-release/notes/v1";
@@ -93,6 +93,7 @@ struct Release {
     version: Option<String>,
     target_sha: String,
     previous_tag: Option<String>,
+    previous_sha: Option<String>,
     date: Option<String>,
     #[serde(default)]
     since_policy: String,
@@ -192,6 +193,8 @@ struct Somebody {
     login: Option<String>,
     #[serde(default)]
     bot: bool,
+    #[serde(default)]
+    role: String,
     first_time: Option<bool>,
     first_sha: String,
     first_pr: Option<String>,
@@ -234,6 +237,7 @@ impl Release {
             version: optional::<Version>("version", self.version.as_ref())?,
             target: parsed("target_sha", &self.target_sha)?,
             previous: optional("previous_tag", self.previous_tag.as_ref())?,
+            previous_target: optional("previous_sha", self.previous_sha.as_ref())?,
             previous_version: optional("bump.from", self.bump.as_ref().map(|bump| &bump.from))?,
             ends: Ends::ALL.into_iter().find(|ends| ends.as_str() == self.since_policy).unwrap_or_default(),
             excluded: tags("excluded_releases", &self.excluded_releases)?,
@@ -354,6 +358,7 @@ impl Somebody {
             name: self.name.clone(),
             login: self.login.clone(),
             bot: self.bot,
+            role: if self.role == Role::CoAuthor.as_str() { Role::CoAuthor } else { Role::Author },
             first_time: self.first_time,
             first_sha: parsed("contributors.first_sha", &self.first_sha)?,
             first_pr: self.first_pr.clone(),

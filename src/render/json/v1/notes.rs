@@ -72,6 +72,8 @@ pub struct Release {
     pub target_sha: String,
     /// The release before.
     pub previous_tag: Option<String>,
+    /// Its commit.
+    pub previous_sha: Option<String>,
     /// What ended the notes: `stable` releases, a release of any kind (`tag`), or a `revision` that was named.
     pub since_policy: String,
     /// The nearest releases that ended them, lowest version first: `git rev-list TAG --not` these is what the release
@@ -192,6 +194,8 @@ pub struct Contributor {
     pub login: Option<String>,
     /// Whether it is a program.
     pub bot: bool,
+    /// `author`, or `co-author` for who helped with commits of others alone.
+    pub role: String,
     /// Whether it is the first contribution; `null` where only a part of the history was read.
     pub first_time: Option<bool>,
     /// The oldest commit of this person in the release.
@@ -350,6 +354,7 @@ impl Release {
             version: notes.version.as_ref().map(ToString::to_string),
             target_sha: notes.target.to_string(),
             previous_tag: notes.previous.as_ref().map(ToString::to_string),
+            previous_sha: notes.previous_target.as_ref().map(ToString::to_string),
             since_policy: notes.ends.as_str().to_owned(),
             excluded_releases: notes.excluded.iter().map(ToString::to_string).collect(),
             aliases: notes.aliases.iter().map(ToString::to_string).collect(),
@@ -415,6 +420,7 @@ impl Contributor {
             name: contributor.name.clone(),
             login: contributor.login.clone(),
             bot: contributor.bot,
+            role: contributor.role.as_str().to_owned(),
             first_time: contributor.first_time,
             first_sha: contributor.first_sha.to_string(),
             first_pr: contributor.first_pr.clone(),

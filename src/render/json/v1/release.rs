@@ -38,6 +38,11 @@ impl<'a> ReleaseWriter<'a> {
         id(out, &notes.target);
         out.extend_from_slice(b",\"previous_tag\":");
         maybe(out, notes.previous.as_ref().map(|tag| tag.as_str()));
+        out.extend_from_slice(b",\"previous_sha\":");
+        match &notes.previous_target {
+            Some(target) => id(out, target),
+            None => out.extend_from_slice(b"null"),
+        }
         out.extend_from_slice(b",\"since_policy\":");
         text(out, notes.ends.as_str());
         out.extend_from_slice(b",\"excluded_releases\":");
@@ -217,6 +222,8 @@ fn contributor(out: &mut Vec<u8>, contributor: &Contributor) {
     maybe(out, contributor.login.as_deref());
     out.extend_from_slice(b",\"bot\":");
     truth(out, contributor.bot);
+    out.extend_from_slice(b",\"role\":");
+    text(out, contributor.role.as_str());
     out.extend_from_slice(b",\"first_time\":");
     match contributor.first_time {
         Some(first) => truth(out, first),
@@ -319,7 +326,7 @@ mod tests {
     use super::*;
     use crate::model::{Person, Tag};
     use crate::notes::signature::{SignatureState, Signed};
-    use crate::notes::{Ends, Section};
+    use crate::notes::{Ends, Role, Section};
 
     fn words() -> impl Strategy<Value = String> {
         prop_oneof![
@@ -377,6 +384,7 @@ mod tests {
                 target: id,
                 previous: some(c).and_then(|()| "v1.1.0".parse().ok()),
                 previous_version: some(c).map(|()| version("1.1.0")),
+                previous_target: some(d).map(|()| id),
                 aliases: vec!["x/v1".parse().unwrap(); usize::from(d % 3)],
                 date: some(d).map(|()| "2026-01-31".to_owned()),
                 commits: vec![id; usize::from(a % 3)],
@@ -392,6 +400,7 @@ mod tests {
                         name: word.clone(),
                         login: some(a).map(|()| word.clone()),
                         bot: b % 2 > 0,
+                        role: if c % 3 > 0 { Role::Author } else { Role::CoAuthor },
                         first_time: some(c).map(|()| d % 2 > 0),
                         first_sha: id,
                         first_pr: some(d).map(|()| word.clone()),
