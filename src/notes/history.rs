@@ -17,7 +17,8 @@ pub struct History {
     index: CommitMap<u32>,
     /// The places of the parents of all commits, one after the other, and where those of each commit begin.
     parents: (Vec<u32>, Vec<u32>),
-    released: OnceCell<CommitMap<u32>>,
+    /// By the place of a commit, that of the tag; a number that no tag has for what is not released.
+    released: OnceCell<Vec<u32>>,
     sorted: OnceCell<Vec<CommitId>>,
     tagged: OnceCell<CommitMap<Vec<u32>>>,
     /// Who helped, of the few commits that say so.
@@ -194,15 +195,17 @@ impl History {
     pub fn released_in(&self, commit: CommitId) -> Option<&Tag> {
         let released = self.released.get_or_init(|| {
             let wanted: Vec<Wanted<'_>> = self.tags.iter().map(Wanted::release).collect();
-            let mut released = CommitMap::default();
+            let mut released = vec![u32::MAX; self.commits.len()];
             for (at, share) in (0u32..).zip(self.shares(&wanted, Since::Tag)) {
-                for commit in share.commits {
-                    released.entry(commit.id).or_insert(at);
+                for place in share.commits.iter().filter_map(|commit| self.index.get(&commit.id)) {
+                    let lowest = &mut released[*place as usize];
+                    *lowest = (*lowest).min(at);
                 }
             }
             released
         });
-        self.tags.get(*released.get(&commit)? as usize).map(|tag| &tag.tag)
+        let place = *self.index.get(&commit)?;
+        self.tags.get(released[place as usize] as usize).map(|tag| &tag.tag)
     }
 
     /// What each of the wanted releases owns, in their order.

@@ -47,6 +47,7 @@ impl Repository {
                 reading.add(commit, false);
             }
         }
+        self.packs().borrow_mut().forget();
         Ok(reading.sorted())
     }
 

@@ -44,7 +44,7 @@ const MAX_TABLE: u32 = 4 << 20;
 /// An index is read in pieces of so many places.
 const PLACES: u32 = 4096;
 /// Bytes of bases that are kept for the next difference.
-const KEPT: usize = 2 << 20;
+const KEPT: usize = 1 << 20;
 
 /// The packs of a repository.
 pub(super) struct Packs {
@@ -130,6 +130,11 @@ impl Packs {
         self.last = pack;
         let kind = object_type(self.unpack(pack, offset)?)?;
         is(id, kind.str(), &self.object).then_some((kind, self.object.as_slice()))
+    }
+
+    /// Gives back what is kept for differences from it.
+    pub(super) fn forget(&mut self) {
+        self.bases = Bases::default();
     }
 
     /// What an object is, by what stands before its bytes.
