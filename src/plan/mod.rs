@@ -4,6 +4,7 @@
 
 mod image;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -77,6 +78,7 @@ pub fn plan(facts: &Facts, dist: &dyn Files) -> Result<Plan, PlanError> {
         return Err(PlanError::TooMany { found: assets.len() });
     }
     assets.sort_by(|left, right| left.name.cmp(&right.name));
+    apart(&assets)?;
     let manifest = ReleaseManifest {
         schema: ReleaseManifest::SCHEMA.to_owned(),
         name: facts.name.clone(),
@@ -97,6 +99,17 @@ pub fn plan(facts: &Facts, dist: &dyn Files) -> Result<Plan, PlanError> {
         }
     }
     Ok(Plan { manifest, rid, bytes })
+}
+
+/// Where capital letters make no difference, one of two such files would replace the other.
+fn apart(assets: &[ReleaseAsset]) -> Result<(), PlanError> {
+    let mut seen: BTreeMap<String, &AssetName> = BTreeMap::new();
+    for asset in assets {
+        if let Some(other) = seen.insert(asset.name.as_str().to_ascii_lowercase(), &asset.name) {
+            return Err(PlanError::Twins { name: asset.name.clone(), other: other.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// `RELEASE-NOTES-TAG.md` is the text of the release when dist holds it.
@@ -126,6 +139,14 @@ pub enum PlanError {
     /// A name no forge keeps as it is.
     #[error("dist holds a file that cannot be an asset")]
     Name(#[from] InvalidAssetName),
+    /// Two names that are one where capital letters make no difference.
+    #[error("`{other}` and `{name}` in dist are one file on many machines")]
+    Twins {
+        /// The one.
+        name: AssetName,
+        /// The other.
+        other: AssetName,
+    },
     /// Too many files.
     #[error("dist holds {found} files, a forge takes fewer than {MAX_ASSETS}")]
     TooMany {
@@ -165,7 +186,7 @@ impl Hint for PlanError {
     fn code(&self) -> &'static str {
         match self {
             Self::Empty => "plan-empty",
-            Self::NotAFile { .. } | Self::Name(_) => "plan-name",
+            Self::NotAFile { .. } | Self::Name(_) | Self::Twins { .. } => "plan-name",
             Self::TooMany { .. } | Self::TooLarge { .. } => "plan-size",
             Self::Files(error) => error.code(),
             Self::Image(error) => error.code(),
@@ -179,6 +200,7 @@ impl Hint for PlanError {
             Self::Empty
             | Self::NotAFile { .. }
             | Self::Name(_)
+            | Self::Twins { .. }
             | Self::TooMany { .. }
             | Self::TooLarge { .. } => Kind::Usage,
             Self::Files(error) => error.kind(),
@@ -197,6 +219,7 @@ impl Hint for PlanError {
             Self::Empty
             | Self::NotAFile { .. }
             | Self::Name(_)
+            | Self::Twins { .. }
             | Self::TooMany { .. }
             | Self::TooLarge { .. }
             | Self::Files(_)
@@ -211,7 +234,9 @@ impl Hint for PlanError {
                     .to_owned(),
             ],
             Self::Files(error) => error.hints(),
-            Self::NotAFile { .. } | Self::Name(_) => vec!["move it out of dist, or rename it".to_owned()],
+            Self::NotAFile { .. } | Self::Name(_) | Self::Twins { .. } => {
+                vec!["move it out of dist, or rename it".to_owned()]
+            }
             Self::Empty
             | Self::TooMany { .. }
             | Self::TooLarge { .. }

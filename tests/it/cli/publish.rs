@@ -277,3 +277,11 @@ fn a_registry_that_is_damaged_is_no_verdict() {
     let told = run(&repository, "publish v1.0.0 --dist out/dist --forge dir:out/new").expect(5).stderr();
     assert!(told.contains("error[registry-invalid]: the registry of localhost/app"), "{told}");
 }
+
+#[test]
+fn two_files_that_are_one_elsewhere_are_refused_by_the_plan() {
+    let repository = repository();
+    repository.write("dist/App.txt", "another");
+    let told = run(&repository, "plan v1.0.0").expect(2).stderr();
+    assert!(told.contains("error[plan-name]: `App.txt` and `app.txt` in dist are one file"), "{told}");
+}
