@@ -9,7 +9,7 @@ use kyklos_release::image::{ImageError, Meant, Wanted, retag, transfer};
 use kyklos_release::port::Registry as _;
 use serde_json::Value;
 
-use super::{job, tags, wait, with_attached};
+use super::{has_all, job, tags, wait, with_attached};
 use crate::support::registry::{Fault, Options, Stored, TestRegistry, wire};
 use crate::support::sample::Sample;
 
@@ -64,6 +64,7 @@ enum Work {
     Copy,
     CopyAttached,
     Tag,
+    Pull,
 }
 
 async fn work(work: Work, host: &TestRegistry, sample: &Sample) -> Result<(), ImageError> {
@@ -88,13 +89,22 @@ async fn work(work: Work, host: &TestRegistry, sample: &Sample) -> Result<(), Im
             let wanted = Wanted { tags: &wanted, ..Wanted::default() };
             retag(&to, &Meant::Tag("x".to_owned()), "here", &wanted).await.map(drop)
         }
+        Work::Pull => {
+            let (source, to) = (host.open_on(&shared, "staging"), Memory::new());
+            transfer(&with_attached(job(&source, "x", &to, &wanted))).await?;
+            has_all(&to, sample).await;
+            for tag in &wanted {
+                assert_eq!(to.resolve(tag).await.unwrap(), Some(sample.digest()));
+            }
+            Ok(())
+        }
     }
 }
 
 /// Runs the work with every fault at every request, on a host with these abilities.
 fn matrix(what: Work, options: &Options) {
     let sample = match what {
-        Work::CopyAttached => {
+        Work::CopyAttached | Work::Pull => {
             let mut sample = Sample::new("app");
             for subject in [sample.digest(), sample.platforms[0]] {
                 sample.attach(&subject, "application/vnd.example.sbom");
@@ -116,7 +126,7 @@ fn matrix(what: Work, options: &Options) {
                 let start = match what {
                     Work::Push => "unused",
                     Work::Tag => "a",
-                    Work::Copy | Work::CopyAttached => "staging",
+                    Work::Copy | Work::CopyAttached | Work::Pull => "staging",
                 };
                 host.change(start, |stored| stored.clone_from(&template));
                 host.fail_nth(number, fault.clone());
@@ -125,6 +135,10 @@ fn matrix(what: Work, options: &Options) {
                 requests = requests.max(host.log().len());
                 assert!(ended.is_ok(), "{shown}: {:?}\n{:#?}", ended, host.routes());
                 assert!(missing.lock().unwrap().is_empty(), "{shown}: {missing:?}");
+                if what == Work::Pull {
+                    // Looked at where it went to.
+                    return;
+                }
                 let stored = host.stored("a");
                 for tag in ["v1.0.0", "latest"] {
                     assert_eq!(stored.tags[tag], sample.digest().to_string(), "{shown}");
@@ -182,6 +196,17 @@ fn copy_to_a_host_without_a_referrers_api_survives_every_fault_at_every_request(
 fn tagging_survives_every_fault_at_every_request() {
     matrix(Work::Tag, &Options::default());
     matrix(Work::Tag, &Options { many_tags: true, ..Options::default() });
+}
+
+#[test]
+fn pull_survives_every_fault_at_every_request() {
+    matrix(Work::Pull, &Options::default());
+    matrix(Work::Pull, &Options { referrers: false, ..Options::default() });
+}
+
+#[test]
+fn push_with_several_tags_at_once_survives_every_fault_at_every_request() {
+    matrix(Work::Push, &Options { many_tags: true, olareg: true, ..Options::default() });
 }
 
 #[test]
