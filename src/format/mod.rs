@@ -15,7 +15,6 @@ pub mod docker_archive;
 pub mod docker_config;
 pub mod go_buildinfo;
 pub mod gotest;
-pub mod inflate;
 pub mod intoto;
 pub mod junit;
 pub mod markdown;

@@ -64,17 +64,6 @@ const TARGETS: &[(&str, Target)] = &[
     ("gotest", |bytes| {
         let _ = kyklos_release::format::gotest::read(bytes);
     }),
-    ("inflate", |bytes| {
-        let mut inflater = kyklos_release::format::inflate::Inflater::default();
-        let (mut out, mut again) = (Vec::new(), Vec::new());
-        if let Some((size, input)) = bytes.split_first_chunk::<2>() {
-            let size = usize::from(u16::from_le_bytes(*size));
-            if inflater.read(input, size, &mut out).is_some() {
-                assert!(inflater.read(input, size, &mut again).is_some());
-                assert_eq!(out, again);
-            }
-        }
-    }),
     ("intoto", |bytes| {
         let _ = kyklos_release::format::intoto::Statement::parse(bytes);
     }),

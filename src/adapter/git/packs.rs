@@ -16,8 +16,8 @@ use std::rc::Rc;
 use aws_lc_rs::digest;
 use flate2::{Decompress, FlushDecompress, Status};
 use git2::ObjectType;
+use libdeflater::Decompressor;
 
-use crate::format::inflate::Inflater;
 use crate::format::pack::{self, ENTRY_HEAD, Entry, EntryKind, INDEX_HEAD, Index, PACK_MARK, TRAILER};
 use crate::model::CommitId;
 
@@ -81,7 +81,7 @@ struct Table {
 /// What makes objects of compressed bytes, used again for each.
 #[derive(Default)]
 struct Inflate {
-    whole: Inflater,
+    whole: Decompressor,
     stream: Option<Decompress>,
 }
 
@@ -379,8 +379,12 @@ impl Inflate {
     fn read(&mut self, pack: &mut Pack, at: u64, entry: &Entry, out: &mut Vec<u8>) -> Option<()> {
         let size = usize::try_from(entry.size).ok()?;
         let start = at + entry.head as u64;
-        if size <= SMALL && self.whole.read(pack.bytes(start)?, size, out).is_some() {
-            return Some(());
+        if size <= SMALL {
+            out.clear();
+            out.resize(size, 0);
+            if self.whole.zlib_decompress(pack.bytes(start)?, out) == Ok(size) {
+                return Some(());
+            }
         }
         // What is large, goes on in another piece, or is damaged.
         let stream = self.stream.get_or_insert_with(|| Decompress::new(true));
