@@ -197,7 +197,7 @@ pub trait Registry {
         Ok(None)
     }
 
-    /// Points a tag to a stored manifest whose bytes are not at hand. With the bytes use [`Registry::put_manifest`].
+    /// Points a tag to a stored manifest whose bytes are not at hand. With the bytes use [`Registry::put`].
     async fn tag(&self, tag: &str, digest: &Digest) -> Result<(), RegistryError> {
         let manifest = self.manifest(digest, MANIFEST_LIMIT).await?;
         let manifest = manifest.ok_or(RegistryError::NotStored { digest: *digest })?;
