@@ -27,6 +27,11 @@ fn about(request: &str) -> Option<&str> {
     digest.and_then(|rest| rest.get(..71)).or_else(|| request.split_once("/manifests/sha256-").map(|of| of.1))
 }
 
+/// Whether a request reads the source: what hangs below one manifest is asked for before the next has come.
+fn is_read(request: &str) -> bool {
+    request.starts_with("GET /v2/staging/")
+}
+
 /// The steps of a plan, those together in which something goes on from one to the next at its own pace.
 fn windows(plan: &[Vec<String>]) -> Vec<Vec<String>> {
     let mut windows: Vec<Vec<String>> = Vec::new();
@@ -35,7 +40,8 @@ fn windows(plan: &[Vec<String>]) -> Vec<Vec<String>> {
         let mut goes_on = step.iter().filter_map(|request| about(request));
         let own_pace = |step: &[String]| step.iter().all(|request| about(request).is_some());
         let joins = goes_on.any(|of| before.iter().any(|request| about(request) == Some(of)))
-            || (own_pace(step) && own_pace(before));
+            || (own_pace(step) && own_pace(before))
+            || (step.iter().all(|request| is_read(request)) && before.iter().all(|request| is_read(request)));
         match windows.last_mut().filter(|_| joins) {
             Some(window) => window.extend(step.iter().cloned()),
             None => windows.push(step.clone()),
