@@ -169,11 +169,9 @@ fn verify(context: &Context, args: &VerifyArgs) -> Result<Reply, CliError> {
         (false, 0) if !nothing => Exit::Undecided,
         (false, _) => Exit::No,
     };
-    if nothing {
-        text.push_str("none of the listed files is there: nothing was checked\n");
-    }
     let nothing = nothing.then(|| {
         let message = "none of the listed files is there: nothing was checked";
+        text.push_str(&format!("{message}\n"));
         Diagnostic::new(Severity::Error, "checksums-nothing", message)
     });
     let kinds = [

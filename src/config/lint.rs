@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diag::Severity;
-use crate::format::yaml::did_you_mean;
+use crate::format::yaml::perhaps;
 
 /// What `notes lint` asks of commit messages and pull request titles.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -317,8 +317,7 @@ impl Lint {
         let mut severities = BTreeMap::new();
         for (code, severity) in &written.rules {
             let Some(rule) = LintRule::ALL.into_iter().find(|rule| rule.code() == code) else {
-                let near = did_you_mean(code, LintRule::ALL.map(LintRule::code));
-                let near = near.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+                let near = perhaps(code, LintRule::ALL.map(LintRule::code));
                 return Err((code.clone(), format!("there is no such code{near}")));
             };
             let severity = match severity {

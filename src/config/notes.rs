@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::inside;
 use super::lint::WrittenLint;
+use crate::model::CommitId;
 
 /// How notes are made, and what is asked of the messages they are made from. Flags of `notes generate` overrule it.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -170,7 +171,7 @@ impl WrittenNotes {
         }
         for digits in &self.ignore {
             let lower = digits.to_ascii_lowercase();
-            if !(7..=40).contains(&lower.len()) || !lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            if !CommitId::is_named_by(&lower) {
                 let reason = "expected 7 to 40 hexadecimal digits; a number needs quotes".to_owned();
                 return Err(refuse("notes.ignore", digits, reason));
             }

@@ -35,8 +35,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8], path: &str) -> Result<T, YamlErr
 
 /// The parser speaks of its events and of its options, which nobody knows who writes a file.
 fn in_our_words(message: &str) -> String {
-    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
-    let message = message.split("; use from_").next().unwrap_or(message);
+    let ends = [", set DuplicateKeyPolicy", "; use from_", "; use Option<"];
+    let end = ends.iter().filter_map(|end| message.find(end)).min();
+    let message = &message[..end.unwrap_or(message.len())];
     let words = [
         ("duplicate mapping key: ", "this key stands twice: "),
         ("expected string scalar", "expected text"),
@@ -47,8 +48,6 @@ fn in_our_words(message: &str) -> String {
         ("multiple YAML documents detected", "the file holds several documents, and one is read"),
     ];
     let known = words.iter().find(|(theirs, _)| message.starts_with(theirs));
-    // What follows speaks of Rust.
-    let message = message.split("; use Option<").next().unwrap_or(message);
     known.map_or_else(|| message.to_owned(), |(theirs, ours)| message.replacen(theirs, ours, 1))
 }
 
@@ -83,6 +82,11 @@ fn nearest(message: &str) -> Option<String> {
     let found = before.split('`').nth(1).filter(|_| before.contains("unknown"))?;
     let names = expected.split([' ', ',', '`']).filter(|word| !["", "one", "of", "or"].contains(word));
     did_you_mean(found, names).map(|name| format!("did you mean `{name}`?"))
+}
+
+/// The same as words behind an error: `, did you mean …?`, or nothing.
+pub fn perhaps<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    did_you_mean(word, names).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
 }
 
 /// The name in a list that a word was probably meant to be: at most three edits away, and more alike than not.

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{Answer, Gate, Judgement, settings};
 use crate::evidence::{Evidence, Fact, Item, Kind};
-use crate::format::yaml::did_you_mean;
+use crate::format::yaml::perhaps;
 
 /// The gate.
 pub(super) struct Custom;
@@ -60,8 +60,7 @@ impl Gate for Custom {
             return Err(refuse("`expr` says `true` or `false` where it should ask something".to_owned()));
         }
         if let Some(name) = said.names.iter().find(|name| !evidence.contains_key(**name)) {
-            let hint = did_you_mean(name, evidence.keys().map(String::as_str));
-            let hint = hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+            let hint = perhaps(name, evidence.keys().map(String::as_str));
             return Err(refuse(format!("`expr` names `{name}`, which is no evidence of this gate{hint}")));
         }
         if said.names.is_empty() {
@@ -314,8 +313,7 @@ fn field<'a>(value: &'a Value, path: &str, name: &str) -> Result<&'a Value, Stri
     let object =
         value.as_object().ok_or_else(|| format!("`{path}` has no fields, the expression names `{name}`"))?;
     object.get(name).ok_or_else(|| {
-        let hint = did_you_mean(name, object.keys().map(String::as_str));
-        let hint = hint.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+        let hint = perhaps(name, object.keys().map(String::as_str));
         format!("`{path}` has no field `{name}`{hint}")
     })
 }

@@ -116,7 +116,8 @@ impl LayerFacts {
 }
 
 /// Reads one layer to its end and adds what it holds to what the layers below it hold. Returns the digest of the
-/// uncompressed bytes, by the algorithm of the config that should name it. After an error the facts are those of the layers below.
+/// uncompressed bytes, by the algorithm of the config that should name it. After an error the facts are those of the
+/// layers below.
 pub fn scan(
     content: BlobReader,
     media_type: &str,

@@ -76,6 +76,11 @@ impl CommitId {
         self.to_string()[..7].to_owned()
     }
 
+    /// Whether text may stand for an id: 7 to 40 hexadecimal digits of either case.
+    pub fn is_named_by(text: &str) -> bool {
+        (7..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    }
+
     /// Reads 40 lower-case hexadecimal digits; `None` for anything else.
     pub fn from_digits(digits: &[u8]) -> Option<Self> {
         let (pairs, rest) = digits.as_chunks::<2>();
@@ -234,5 +239,7 @@ mod tests {
             assert_eq!(CommitId::from_digits(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(CommitId::from_digits(&[0xff; 40]), None);
+        assert!([&text[..7], "0123ABC", text].into_iter().all(CommitId::is_named_by));
+        assert!(!["", "012345", "012345g", &format!("{text}0")].into_iter().any(CommitId::is_named_by));
     }
 }

@@ -67,8 +67,9 @@ const BREAKING: u8 = 5;
 /// Writes a release with some lines left out.
 pub(super) type Write<'a> = dyn Fn(&ReleaseNotes, &LeftOut) -> Result<String, RenderError> + 'a;
 
-/// Lines of great length are shortened first; then contributors go, then what stands below the lines that break something, then lines from the end of their section,
-/// sections of the least weight first; each section tells how many lines are elsewhere. What breaks and what closes holes stays longest.
+/// Lines of great length are shortened first; then contributors go, then what stands below the lines that break
+/// something, then lines from the end of their section, sections of the least weight first; each section tells how many
+/// lines are elsewhere. What breaks and what closes holes stays longest.
 pub(super) fn fit(notes: &ReleaseNotes, limit: usize, write: &Write<'_>) -> Result<Fitted, RenderError> {
     let whole = write(notes, &LeftOut::default())?;
     if whole.len() <= limit {

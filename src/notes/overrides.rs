@@ -56,7 +56,7 @@ impl Overrides {
         let read = Override::read(path, text)?;
         if digits(number) && (number.len() < 7 || number.len() < name.len()) {
             self.pull_requests.insert(number.trim_start_matches('0').to_owned(), read);
-        } else if (7..=40).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        } else if CommitId::is_named_by(&name) {
             self.commits.insert(name, read);
         } else {
             return Err(OverrideError::Name { path: path.to_owned() });
@@ -105,7 +105,10 @@ impl Override {
                 token.trim().eq_ignore_ascii_case("changelog") && text.trim().eq_ignore_ascii_case(value)
             })
         };
-        let asks = |value: &str| messages.iter().any(|message| has_footer(message, "Changelog", value));
+        let asks = |value: &str| {
+            let footer = SoughtFooter::new("Changelog", value);
+            messages.iter().any(|message| footer.is_in(message))
+        };
         let action = if asks("skip") || alone("skip").is_some() {
             Action::Skip
         } else if asks("add") {
@@ -164,20 +167,15 @@ impl Override {
     }
 }
 
-/// Whether a message ends in such a footer.
-pub(super) fn has_footer(message: &str, token: &str, value: &str) -> bool {
-    Wanted::new(token, value).is_in(message)
-}
-
 /// A footer that is looked for.
-pub(super) struct Wanted<'a> {
+pub(super) struct SoughtFooter<'a> {
     token: &'a str,
     value: &'a str,
     /// The token without its first letter: few letters are spelled in two ways.
     tail: Finder<'a>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> SoughtFooter<'a> {
     pub(super) fn new(token: &'a str, value: &'a str) -> Self {
         Self { token, value, tail: Finder::new(token.get(1..).unwrap_or_default()) }
     }
@@ -268,6 +266,8 @@ mod tests {
 
     #[test]
     fn footers_that_ask_not_to_be_told() {
+        let has_footer =
+            |message: &str, token: &str, value: &str| SoughtFooter::new(token, value).is_in(message);
         assert!(has_footer("fix: x\n\nChangelog: skip", "Changelog", "skip"));
         assert!(has_footer("fix: x\n\nbody\n\nchangelog: Skip\nRefs: #1\n", "Changelog", "skip"));
         assert!(has_footer("Words\n\nChangelog: skip\n", "Changelog", "skip"));

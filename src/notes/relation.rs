@@ -188,9 +188,7 @@ fn taken_back(message: &str) -> Vec<&str> {
     {
         for footer in parsed.footers.iter().filter(|footer| footer.token.eq_ignore_ascii_case("refs")) {
             let words = footer.value.split([',', ' ']).map(str::trim);
-            ids.extend(words.filter(|word| {
-                (7..=40).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-            }));
+            ids.extend(words.filter(|word| CommitId::is_named_by(word)));
         }
     }
     ids

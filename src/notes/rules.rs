@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::bump::BumpTable;
 use super::entry::{Entry, Place, Section, is_unusual};
-use super::overrides::{Overrides, Wanted};
+use super::overrides::{Overrides, SoughtFooter};
 use super::relation::merge_number;
 use super::tracker::Tracker;
 use crate::config::{OTHER, UNTYPED};
@@ -44,10 +44,10 @@ impl Rules {
     }
 
     /// The footer of commits that are not told.
-    fn skip(&self) -> Wanted<'_> {
+    fn skip(&self) -> SoughtFooter<'_> {
         match &self.skip {
-            Some((token, value)) => Wanted::new(token, value),
-            None => Wanted::new(SKIP.0, SKIP.1),
+            Some((token, value)) => SoughtFooter::new(token, value),
+            None => SoughtFooter::new(SKIP.0, SKIP.1),
         }
     }
 
@@ -80,7 +80,7 @@ impl Rules {
 /// One pass over the commits of a release.
 pub(super) struct Telling<'a> {
     rules: &'a Rules,
-    skip: Wanted<'a>,
+    skip: SoughtFooter<'a>,
     /// Pull requests that were told in other words.
     told: HashSet<String>,
     skipped: usize,

@@ -1,6 +1,7 @@
 //! Gives a release up before its commit point.
 
 use super::{Job, PublishError, World, lock, observe};
+use crate::diag::counted;
 
 /// What was removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +29,7 @@ pub async fn abort(world: &World<'_>, job: &Job<'_>) -> Result<Aborted, PublishE
         drafts += 1;
     }
     lock::release(world, job).await?;
-    world.progress.finished(
-        "Removed",
-        &format!("{drafts} {} of {}", if drafts == 1 { "draft" } else { "drafts" }, job.manifest.tag),
-    );
+    let removed = counted(drafts, "draft", "drafts");
+    world.progress.finished("Removed", &format!("{removed} of {}", job.manifest.tag));
     Ok(Aborted { drafts })
 }

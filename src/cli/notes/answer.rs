@@ -47,7 +47,7 @@ pub(super) fn answer(
     }
     let mut diagnostics = Vec::new();
     let text = if let Some(path) = &output.prepend {
-        let edited = prepend::prepend(context, telling, path, &releases)?;
+        let edited = prepend::prepend(context, telling, path, releases)?;
         diagnostics.extend(edited.diagnostics);
         if let Some(data) = &mut data {
             data.changelog = Some(edited.wire);

@@ -26,19 +26,14 @@ pub(super) fn prepend(
     context: &Context,
     telling: &Telling,
     path: &Path,
-    releases: &[ReleaseNotes],
+    mut releases: Vec<ReleaseNotes>,
 ) -> Result<Done, CliError> {
     let shown = path.display().to_string();
     let full = context.path(path);
     let there = fs::exists(&full);
     let old = if there { settings::utf8(&shown, fs::read(&full, MAX_BYTES)?)? } else { String::new() };
     // What is not released has a section as soon as there is anything in it.
-    let releases: Vec<ReleaseNotes> = releases
-        .iter()
-        .filter(|notes| notes.address().is_some() || !notes.commits.is_empty())
-        .cloned()
-        .collect();
-    let releases = releases.as_slice();
+    releases.retain(|notes| notes.address().is_some() || !notes.commits.is_empty());
     if releases.is_empty() {
         context.printer.finished("Unchanged", &shown);
         let wire = v1::notes::Changelog {
@@ -50,7 +45,7 @@ pub(super) fn prepend(
         };
         return Ok(Done { wire, text: String::new(), diagnostics: Vec::new() });
     }
-    let generated = telling.writer.changelog(releases, Extent::Whole)?;
+    let generated = telling.writer.changelog(&releases, Extent::Whole)?;
     let newest =
         releases.iter().filter(|notes| notes.address().is_some()).max_by_key(|notes| notes.version.clone());
     let head_url =
@@ -58,7 +53,7 @@ pub(super) fn prepend(
     let insert = Insert {
         generated: &generated,
         releases: releases.len(),
-        ours: &ours(releases),
+        ours: &ours(&releases),
         head_url: head_url.as_deref(),
     };
     let edited = edit(&old, &insert).map_err(|error| {

@@ -73,7 +73,7 @@ pub(super) fn ignored(ids: &[String]) -> Result<Vec<String>, CliError> {
     let mut ignored = Vec::with_capacity(ids.len());
     for id in ids {
         let lower = id.to_ascii_lowercase();
-        if !(7..=40).contains(&lower.len()) || !lower.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if !CommitId::is_named_by(&lower) {
             return Err(CliError::usage("notes-skip-commit", format!("`{id}` is no id of a commit"))
                 .fact("expected", "7 to 40 hexadecimal digits"));
         }

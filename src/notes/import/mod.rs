@@ -9,6 +9,7 @@ use super::tracker::Tracker;
 use crate::config::{OTHER, ReferenceName, TrackerSettings, UNTYPED};
 use crate::diag::{Diagnostic, Severity};
 use crate::format::cliff::{At, Cliff, CommitParser};
+use crate::model::CommitId;
 
 use pattern::{Matched, Message};
 
@@ -107,7 +108,7 @@ impl Import<'_> {
             "message" => self.message(*line, pattern, parser),
             "sha" if parser.skip => {
                 let digits = pattern.trim_start_matches('^').to_ascii_lowercase();
-                if (7..=40).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                if CommitId::is_named_by(&digits) {
                     self.ignore.push(digits);
                 } else {
                     let message = format!("`{}` is no commit id of 7 to 40 digits", short(pattern));

@@ -7,7 +7,7 @@ use kyklos_release::image::transfer;
 use kyklos_release::model::{Digest, DigestAlgorithm};
 use kyklos_release::port::{Registry, RegistryError, fallback_tag};
 
-use super::{has_all, job, states, tags, wait, with_attached};
+use super::{archived, has_all, job, states, tags, wait, with_attached};
 use crate::support::registry::{Options, Stored, TestRegistry};
 use crate::support::sample::Sample;
 use crate::support::spectator::whole;
@@ -28,10 +28,7 @@ fn an_image_of_sha512_goes_from_any_store_to_any_other() {
         sample.put(&memory, "v1.0.0").await;
         let layout = Layout::create(here.path().join("a")).unwrap();
         sample.put(&layout, "v1.0.0 latest").await;
-        let archive = Archive::extend(here.path().join("a.tar")).unwrap();
-        sample.put(archive.registry(), "v1.0.0 latest").await;
-        archive.write().await.unwrap();
-        let archive = Archive::open(here.path().join("a.tar")).unwrap();
+        let archive = archived(&sample, &here.path().join("a.tar")).await;
         let (host, bare_host) = (from.open("a"), from_bare.open("a"));
         sample.put(&host, "v1.0.0").await;
         sample.put(&bare_host, "v1.0.0").await;

@@ -8,7 +8,9 @@ mod requests;
 mod stores;
 
 use std::future::Future;
+use std::path::Path;
 
+use kyklos_release::adapter::oci::Archive;
 use kyklos_release::format::oci::MANIFEST_LIMIT;
 use kyklos_release::image::{Arrived, Attachments, GraphLimits, Meant, Mode, Place, Transfer, Wanted};
 use kyklos_release::port::{Progress, Registry};
@@ -29,6 +31,14 @@ impl Progress for Silent {
     fn stop_requested(&self) -> bool {
         false
     }
+}
+
+/// An archive that holds an image under two tags, read again.
+async fn archived(sample: &Sample, path: &Path) -> Archive {
+    let archive = Archive::extend(path).unwrap();
+    sample.put(archive.registry(), "v1.0.0 latest").await;
+    archive.write().await.unwrap();
+    Archive::open(path).unwrap()
 }
 
 fn tags(text: &str) -> Vec<String> {

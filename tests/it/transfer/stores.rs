@@ -10,7 +10,7 @@ use kyklos_release::image::{
 use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Manifest, Registry, RegistryError};
 
-use super::{has_all, job, states, tags, wait};
+use super::{archived, has_all, job, states, tags, wait};
 
 use crate::support::sample::{Sample, descriptor};
 use crate::support::spectator::{Spectator, Trouble, whole};
@@ -29,10 +29,7 @@ fn an_image_goes_from_any_store_to_any_other() {
         let memory = stored(&sample, "v1.0.0 latest").await;
         let layout = Layout::create(here.path().join("a")).unwrap();
         sample.put(&layout, "v1.0.0 latest").await;
-        let archive = Archive::extend(here.path().join("a.tar")).unwrap();
-        sample.put(archive.registry(), "v1.0.0 latest").await;
-        archive.write().await.unwrap();
-        let archive = Archive::open(here.path().join("a.tar")).unwrap();
+        let archive = archived(&sample, &here.path().join("a.tar")).await;
         let sources: [&dyn Registry; 3] = [&memory, &layout, archive.registry()];
         for (number, source) in sources.into_iter().enumerate() {
             let target = here.path().join(format!("to-{number}"));

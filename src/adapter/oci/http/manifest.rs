@@ -56,7 +56,8 @@ impl HttpRegistry {
         let ask = Ask::below(Method::GET, path.clone()).header("accept", ACCEPT).may_miss();
         let Some((reply, bytes)) = self.fetch(&ask, limit, &path).await? else { return Ok(None) };
         let announced = announced(&reply.headers);
-        for claimed in expected.copied().into_iter().chain(announced) {
+        let other = announced.filter(|announced| expected != Some(announced));
+        for claimed in expected.copied().into_iter().chain(other) {
             let found = claimed.algorithm().digest(&bytes);
             if claimed != found {
                 let what = format!("{path} of {}", self.inner.repository);
@@ -213,11 +214,14 @@ impl HttpRegistry {
             // Nothing else tells that the host has stored what was sent.
             None => self.head(name, None).await?.map(|found| found.digest),
         };
-        match found.map(|found| (found.algorithm().digest(bytes), found)) {
-            Some((expected, found)) if found == expected => {}
-            Some((expected, found)) => {
-                let what = format!("what {} has stored", host.name);
-                return Err(RegistryError::DigestMismatch { what, expected, found });
+        match found {
+            Some(found) if found == digest => {}
+            Some(found) => {
+                let expected = found.algorithm().digest(bytes);
+                if found != expected {
+                    let what = format!("what {} has stored", host.name);
+                    return Err(RegistryError::DigestMismatch { what, expected, found });
+                }
             }
             None => return Err(RegistryError::NotStored { digest }),
         }
