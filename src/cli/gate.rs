@@ -11,7 +11,7 @@ use super::project::Project;
 use super::verify::OptionalSignerArgs;
 use super::{Exit, Format, Reply, evidence, measure};
 use crate::adapter::fs::Directory;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, did_you_mean};
 use crate::evidence::{Evidence, Subject};
 use crate::format::yaml;
 use crate::gate::{self, ALL, GateResult, Outcome, Policy};
@@ -195,7 +195,7 @@ fn list(context: &Context, args: &PolicyArgs) -> Result<Reply, CliError> {
 fn explain(context: &Context, args: &ExplainArgs) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json, Format::Markdown])?;
     let Some(gate) = ALL.iter().find(|gate| gate.kind() == args.gate) else {
-        let near = yaml::did_you_mean(&args.gate, ALL.iter().map(|gate| gate.kind()));
+        let near = did_you_mean(&args.gate, ALL.iter().map(|gate| gate.kind()));
         let error = CliError::usage("gate-unknown", format!("there is no gate of type `{}`", args.gate));
         return Err(match near {
             Some(name) => error.hinted(format!("did you mean `{name}`?")),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use super::archive;
 use super::context::Context;
 use super::error::CliError;
-use super::manual::Places;
 use super::project::Project;
 use crate::adapter::dir_forge::DirForge;
 use crate::adapter::fs::{self, Directory, Scratch};
@@ -61,6 +60,13 @@ pub(super) struct Opened {
     run: Option<String>,
     /// Whether the manifest was found on the forge although a dist was named.
     unplanned: bool,
+}
+
+/// Where a release is published, as paths.
+pub(super) struct Places<'a> {
+    pub(super) forge: &'a DirForge,
+    pub(super) registry: Option<&'a Path>,
+    pub(super) dist: Option<&'a Path>,
 }
 
 impl Opened {

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::diag::Severity;
-use crate::format::yaml::perhaps;
+use crate::diag::{Severity, perhaps};
 
 /// What `notes lint` asks of commit messages and pull request titles.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

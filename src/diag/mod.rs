@@ -2,10 +2,12 @@
 
 mod count;
 mod hint;
+mod near;
 mod span;
 
 pub use count::counted;
 pub use hint::{Hint, Kind};
+pub use near::{did_you_mean, perhaps};
 pub use span::Span;
 
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::diag::{Hint, Kind, Span};
+use crate::diag::{Hint, Kind, Span, did_you_mean};
 
 /// The largest file that is read.
 pub const MAX_BYTES: u64 = 1 << 20;
@@ -82,37 +82,6 @@ fn nearest(message: &str) -> Option<String> {
     let found = before.split('`').nth(1).filter(|_| before.contains("unknown"))?;
     let names = expected.split([' ', ',', '`']).filter(|word| !["", "one", "of", "or"].contains(word));
     did_you_mean(found, names).map(|name| format!("did you mean `{name}`?"))
-}
-
-/// The same as words behind an error: `, did you mean …?`, or nothing.
-pub fn perhaps<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    did_you_mean(word, names).map(|name| format!(", did you mean `{name}`?")).unwrap_or_default()
-}
-
-/// The name in a list that a word was probably meant to be: at most three edits away, and more alike than not.
-pub fn did_you_mean<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = |name: &&str| {
-        let longer = word.chars().count().max(name.chars().count());
-        let edits = distance(word, name);
-        edits <= 3 && 2 * edits <= longer + 1
-    };
-    names.into_iter().min_by_key(|name| distance(word, name)).filter(alike)
-}
-
-/// Levenshtein's distance.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let above = row[j + 1];
-            row[j + 1] = (diagonal + usize::from(a != *b)).min(above + 1).min(row[j] + 1);
-            diagonal = above;
-        }
-    }
-    row[right.len()]
 }
 
 /// Why a file cannot be used.

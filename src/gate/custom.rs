@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Answer, Gate, Judgement, settings};
+use crate::diag::perhaps;
 use crate::evidence::{Evidence, Fact, Item, Kind};
-use crate::format::yaml::perhaps;
 
 /// The gate.
 pub(super) struct Custom;

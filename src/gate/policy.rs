@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{ALL, Gate};
-use crate::diag::{Hint, Kind, Span};
+use crate::diag::{Hint, Kind, Span, did_you_mean};
 use crate::evidence::Trust;
-use crate::format::yaml::{self, YamlError, did_you_mean};
+use crate::format::yaml::{self, YamlError};
 use crate::model::Digest;
 
 /// A policy as it stands in the file.

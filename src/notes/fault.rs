@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use super::helpers;
 use super::view::sample;
-use crate::diag::{Hint, Kind, Span};
-use crate::format::yaml::did_you_mean;
+use crate::diag::{Hint, Kind, Span, did_you_mean};
 
 /// Why notes could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -15,8 +15,7 @@ use super::fit::{Fitted, fit};
 use super::release::ReleaseNotes;
 use super::template::{self, BUILT_IN};
 use super::view::{Face, LeftOut, Setting, View, sample};
-use crate::diag::counted;
-use crate::format::yaml::did_you_mean;
+use crate::diag::{counted, did_you_mean};
 use crate::model::{Digest, Origin};
 
 /// How a changelog looks.

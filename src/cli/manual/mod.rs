@@ -2,8 +2,6 @@
 
 mod script;
 
-pub(super) use script::Places;
-
 use super::context::Context;
 use super::error::CliError;
 use super::opened::{Opened, ReleaseArgs};

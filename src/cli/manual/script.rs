@@ -8,19 +8,13 @@ use std::path::Path;
 
 use crate::adapter::dir_forge::DirForge;
 use crate::cli::error::CliError;
+use crate::cli::opened::Places;
 use crate::diag::Kind;
 use crate::format::release_manifest;
 use crate::model::{Digest, ImageEntry, ReleaseManifest};
 use crate::port::{LockRecord, LockState};
 use crate::publish::{Action, Job, Marker, State, World, attachment, foresee, observe};
 use crate::render::text::shell;
-
-/// Where a release is published, as paths.
-pub(in crate::cli) struct Places<'a> {
-    pub(in crate::cli) forge: &'a DirForge,
-    pub(in crate::cli) registry: Option<&'a Path>,
-    pub(in crate::cli) dist: Option<&'a Path>,
-}
 
 /// What a run says before it does anything, and what every script holds.
 const STEPS: &str = include_str!("../../../templates/manual/directory.sh");

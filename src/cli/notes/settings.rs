@@ -11,8 +11,7 @@ use super::super::project::Project;
 use super::output::{Output, Strip};
 use crate::adapter::fs::{self, Directory};
 use crate::config::{self, NotesPreset};
-use crate::diag::Kind;
-use crate::format::yaml::did_you_mean;
+use crate::diag::{Kind, did_you_mean};
 use crate::model::{AssetName, CommitId, Digest, Origin, Person, PersonMap, Tag, TagPattern};
 use crate::notes::{
     BumpTable, CHANGES, Document, FRAGMENTS, MAX_OVERRIDE, Overrides, Preset, Rules, Section, Tracker, Writer,

@@ -8,7 +8,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::{Format, Reply};
 use super::settings;
-use crate::format::yaml::did_you_mean;
+use crate::diag::did_you_mean;
 use crate::notes::{BUILT_IN, Preset, Writer};
 
 #[derive(Debug, clap::Args)]

@@ -2,8 +2,8 @@
 
 use super::Found;
 use crate::config::LintRule;
+use crate::diag::did_you_mean;
 use crate::format::conventional::{self, Problem};
-use crate::format::yaml::did_you_mean;
 
 pub(super) fn check(first: &str, found: &mut Found<'_>) {
     // As the reader of messages takes the line.
