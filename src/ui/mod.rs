@@ -1,7 +1,6 @@
 //! What a person at a terminal sees. stdout is data, stderr is talk.
 
 mod error;
-mod moving;
 mod printer;
 mod style;
 

@@ -3,9 +3,11 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::error::clean;
-use super::moving::Moving;
 use super::style::{GOOD, WARNING};
 use crate::port::Progress;
 
@@ -39,11 +41,14 @@ type Events = Arc<Mutex<Box<dyn io::Write + Send>>>;
 pub struct Printer {
     loudness: Loudness,
     color: bool,
-    line: Arc<Mutex<Option<Moving>>>,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
     events: Option<Events>,
-    draw_line: bool,
+    draw_bar: bool,
     stop: Arc<AtomicBool>,
 }
+
+/// A wait shorter than this is not shown.
+const QUIET_WAIT: Duration = Duration::from_millis(250);
 
 impl Printer {
     /// A printer. `environment` answers for the variables that decide on colours and progress.
@@ -61,11 +66,11 @@ impl Printer {
             ColorChoice::Auto if set("FORCE_COLOR") || set("CLICOLOR_FORCE") => true,
             ColorChoice::Auto => terminal && environment("TERM").as_deref() != Some("dumb"),
         };
-        let draw_line = terminal
+        let draw_bar = terminal
             && loudness == Loudness::Normal
             && !set("CI")
             && environment("TERM").as_deref() != Some("dumb");
-        Self { loudness, color, line: Arc::default(), events: None, draw_line, stop: Arc::default() }
+        Self { loudness, color, bar: Arc::default(), events: None, draw_bar, stop: Arc::default() }
     }
 
     /// The same, with everything it tells written to another place too, a line of JSON each.
@@ -117,7 +122,7 @@ impl Printer {
 
     /// Shows how far something is where there is a line that moves.
     pub fn moving(&self, text: &str) {
-        if self.draw_line {
+        if self.draw_bar {
             self.show(text);
         }
     }
@@ -133,15 +138,19 @@ impl Printer {
     }
 
     fn show(&self, text: &str) {
-        let write = |text: &str| {
-            // Nobody is left to tell when stderr is gone.
-            let _ = io::stderr().lock().write_all(text.as_bytes());
-        };
-        self.line().get_or_insert_with(|| Moving::start(write)).say(text);
+        let mut slot = self.bar();
+        let bar = slot.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+            bar.set_style(ProgressStyle::default_spinner());
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(30));
+            bar.enable_steady_tick(QUIET_WAIT);
+            bar
+        });
+        bar.set_message(text.replace(char::is_control, " "));
     }
 
-    fn line(&self) -> MutexGuard<'_, Option<Moving>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Raised when a signal asks the process to stop.
@@ -150,7 +159,9 @@ impl Printer {
     }
 
     fn clear(&self) {
-        drop(self.line().take());
+        if let Some(bar) = self.bar().take() {
+            bar.finish_and_clear();
+        }
     }
 }
 
@@ -159,7 +170,7 @@ impl Progress for Printer {
         self.event(|| serde_json::json!({"event": "working", "on": on}));
         if self.loudness == Loudness::Verbose {
             self.detail(on);
-        } else if self.draw_line {
+        } else if self.draw_bar {
             self.show(on);
         }
     }
