@@ -1,5 +1,6 @@
 //! Floor 4: the world. The only place with files, network, processes and environment.
 
+pub mod deepen;
 pub mod dir_forge;
 pub mod enrich;
 pub mod fs;

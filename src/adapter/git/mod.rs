@@ -1,5 +1,5 @@
 //! Local repositories, read only. Nothing of the library underneath is seen outside of this folder, and no command of
-//! git is run.
+//! git is run here.
 
 mod change;
 mod commit;
@@ -63,8 +63,12 @@ impl Repository {
 
     /// The top of the work tree; of a bare repository its own directory.
     pub fn root(&self) -> PathBuf {
-        let home = self.copy.as_ref().map_or_else(|| self.inner.path(), |(_, home)| home);
-        self.inner.workdir().unwrap_or(home).to_owned()
+        self.inner.workdir().unwrap_or_else(|| self.directory()).to_owned()
+    }
+
+    /// Its git directory; of a linked work tree the one of that.
+    pub fn directory(&self) -> &Path {
+        self.copy.as_ref().map_or_else(|| self.inner.path(), |(_, home)| home)
     }
 
     /// Whether it has no work tree.

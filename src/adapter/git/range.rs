@@ -67,6 +67,17 @@ impl Repository {
         Some(head.shorthand().ok()?.to_owned())
     }
 
+    /// The remote that is fetched from where none is named: that of the branch HEAD is on, else `origin`, else the only
+    /// one there is.
+    pub fn remote(&self) -> Option<String> {
+        let of_branch = self.branch().and_then(|branch| self.setting(&format!("branch.{branch}.remote")));
+        let remotes = self.inner.remotes().ok()?;
+        let names: Vec<&str> = remotes.iter().filter_map(Result::ok).flatten().collect();
+        let known = |name: &str| names.contains(&name).then(|| name.to_owned());
+        let only = || (names.len() == 1).then(|| names[0].to_owned());
+        of_branch.and_then(|name| known(&name)).or_else(|| known("origin")).or_else(only)
+    }
+
     /// A setting of git, from all its files; `None` when it is not set.
     pub fn setting(&self, name: &str) -> Option<String> {
         // A setting that cannot be read is one that is not set, as git itself takes it.

@@ -10,6 +10,7 @@ use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::answer::answer;
+use super::deepen::DeepenArgs;
 use super::output::{Output, Telling};
 use super::releases::{ReleaseArgs, Releases};
 use super::{behind, enrich, from_context, manual, next, older, settings, signatures, whole};
@@ -86,8 +87,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "range", "tag", "latest", "current", "unreleased", "all", "package", "include_path", "exclude_path",
         "first_parent", "squash", "since", "also_in", "tag_pattern", "ignore_tags", "skip_commit", "sort",
+        "deepen",
     ])]
     from_context: Option<PathBuf>,
+    #[command(flatten)]
+    deepen: DeepenArgs,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -140,7 +144,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Markdown, Format::Json])?;
     let made = match &args.from_context {
         Some(path) => from_context::run(context, &args.output, path),
-        None => generate(context, args),
+        None => args.deepen.around(context, || generate(context, args)),
     };
     match made {
         Err(error) if args.output.manual_on_failure => {

@@ -7,6 +7,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::super::project::Project;
 use super::super::{Format, Reply};
+use super::deepen::DeepenArgs;
 use crate::adapter::fs;
 use crate::adapter::git::{GitError, Repository};
 use crate::config::{Config, Lint, LintRule};
@@ -33,10 +34,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["message_file", "title"])]
     range: Option<String>,
     /// The file a commit-msg hook is given, read as git does; - reads a message from standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "title")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["title", "deepen"])]
     message_file: Option<PathBuf>,
     /// The title of a pull request
-    #[arg(long, value_name = "TITLE")]
+    #[arg(long, value_name = "TITLE", conflicts_with = "deepen")]
     title: Option<String>,
     /// What is left out of a message file, as in git commit --cleanup; git's own setting decides where it is not given
     #[arg(long, value_name = "MODE", requires = "message_file")]
@@ -45,6 +46,8 @@ pub(super) struct Args {
     /// Follow the letter of Conventional Commits: what is understood in spite of it is an error as well
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    deepen: DeepenArgs,
 }
 
 /// The largest message file; `git commit --verbose` puts the change itself into it.
@@ -67,6 +70,10 @@ enum Source {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json, Format::Sarif, Format::Github])?;
+    args.deepen.around(context, || look(context, args))
+}
+
+fn look(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let (repository, rules) = settings(context)?;
     let (subjects, merges) = match (&args.message_file, &args.title) {
         (Some(path), _) => (vec![message_file(context, args, path, repository.as_ref())?], 0),

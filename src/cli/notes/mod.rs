@@ -1,6 +1,7 @@
 //! `notes`: changelog, release notes and the next version, from the history.
 
 mod answer;
+mod deepen;
 mod enrich;
 mod from_context;
 mod generate;

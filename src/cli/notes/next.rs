@@ -7,6 +7,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
+use super::deepen::DeepenArgs;
 use super::releases::{ReleaseArgs, Releases};
 use super::{behind, settings};
 use crate::adapter::git::{GitError, PathFilter};
@@ -28,6 +29,8 @@ pub(super) struct Args {
     /// Name the commits that decide
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    deepen: DeepenArgs,
 }
 
 /// The version after the last release, and the time of the commit it would be made from. Where nothing asks for a
@@ -78,6 +81,10 @@ pub(super) fn find(
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
     context.allow(&[Format::Text, Format::Json])?;
+    args.deepen.around(context, || tell(context, args))
+}
+
+fn tell(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let project = Project::open(context)?;
     let head = project.repository.head()?;
     let label = args.pre.as_deref();

@@ -2,6 +2,7 @@
 
 mod attribution;
 mod checksums;
+mod deepen;
 mod enrich;
 mod evidence;
 mod frame;

@@ -10,6 +10,7 @@ pub(crate) mod command;
 pub(crate) mod crafted;
 pub(crate) mod elf;
 pub(crate) mod forward;
+pub(crate) mod git_http;
 pub(crate) mod graphql;
 pub(crate) mod image;
 pub(crate) mod notes;

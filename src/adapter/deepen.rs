@@ -1,0 +1,288 @@
+//! Gets what a clone left out of the history, with the `git` of this machine: it has the logins, keys and proxies of the
+//! user. Its arguments are fixed, and the one name in them, that of the remote, comes from the configuration.
+//!
+//! All of the history and all tags are fetched, never a part that seems to be enough: which version comes next, and which
+//! releases end the notes of one, is known only when every tag is there, and tags bring their history with them. Files
+//! that a partial clone leaves out stay left out, because git fetches with the filter of the clone.
+#![expect(clippy::disallowed_methods, reason = "this is where git is started")]
+
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+use crate::adapter::git::Repository;
+use crate::adapter::http::scrub;
+use crate::diag::{Hint, Kind};
+
+/// How long a fetch may take; whoever has more history than that fetches it by hand.
+pub const PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// How often it is looked whether git has ended.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long git may take to clear up when it is told to end.
+const GRACE: Duration = Duration::from_secs(5);
+/// What is kept of what git, and the server through it, says; all of it is read, so that git never waits for a reader.
+const MAX_SAID: usize = 16 << 10;
+/// Variables that point git at another repository than the one that was opened (`git rev-parse --local-env-vars`).
+const ELSEWHERE: [&str; 11] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Fetches all tags from a remote, and the history behind the edge of a shallow clone. Blocks until git has ended. When
+/// it fails, or is killed, the repository is as it was: git moves references and the edge last.
+pub fn deepen(repository: &Repository, remote: &str, patience: Duration) -> Result<(), DeepenError> {
+    let shallow = repository.is_shallow();
+    let mut command = command(repository.directory(), shallow, remote);
+    // ssh would ask the terminal; whoever has set up another way is not overruled.
+    let own_ssh = ["core.sshCommand", "ssh.variant"].iter().any(|name| repository.setting(name).is_some())
+        || ["GIT_SSH", "GIT_SSH_COMMAND"].iter().any(|name| std::env::var_os(name).is_some());
+    if !own_ssh {
+        command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+    }
+    let remote = remote.to_owned();
+    match run(command, patience) {
+        Ok(Ended { status: Some(status), .. }) if status.success() => Ok(()),
+        Ok(Ended { status: Some(_), said }) => {
+            Err(DeepenError::Failed { remote, shallow, said: reason(&said) })
+        }
+        Ok(Ended { status: None, .. }) => {
+            Err(DeepenError::Patience { remote, shallow, seconds: patience.as_secs() })
+        }
+        Err(source) => Err(DeepenError::NoGit { source }),
+    }
+}
+
+fn command(directory: &Path, shallow: bool, remote: &str) -> Command {
+    let mut command = Command::new("git");
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+    command
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GCM_INTERACTIVE", "never")
+        // What git says is shown and looked at.
+        .env("LC_ALL", "C")
+        // A remote helper would run any program; a server that stands still is left.
+        .args(["-c", "protocol.ext.allow=never"])
+        .args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"])
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
+        .arg("--git-dir")
+        .arg(directory)
+        .args(["fetch", "--no-progress", "--no-prune", "--no-recurse-submodules", "--tags"]);
+    if shallow {
+        command.arg("--unshallow");
+    }
+    command.args(["--", remote]);
+    command
+}
+
+/// What became of a program. Without a status it took too long.
+struct Ended {
+    status: Option<ExitStatus>,
+    said: String,
+}
+
+fn run(mut command: Command, patience: Duration) -> io::Result<Ended> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (at_end, ended) = mpsc::channel::<()>();
+    if let Some(mut stderr) = child.stderr.take() {
+        let kept = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = stderr.read(&mut piece) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&piece[..count]);
+                // What comes last says why.
+                let more = kept.len().saturating_sub(MAX_SAID);
+                kept.drain(..more);
+            }
+            drop(at_end);
+        });
+    }
+    let mut status = wait(&mut child, patience)?;
+    let late = status.is_none();
+    if late {
+        terminate(&child);
+        status = wait(&mut child, GRACE)?;
+        if status.is_none() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            child.wait()?;
+        }
+    }
+    // A program that git started may hold the pipe open after git has ended: what was said until then is taken.
+    let _ = ended.recv_timeout(GRACE / 10);
+    let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Ended { status: status.filter(|_| !late), said: String::from_utf8_lossy(&said).into_owned() })
+}
+
+/// Waits for the end, so long and no longer.
+fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if waited >= patience => return Ok(None),
+            None => std::thread::sleep(PAUSE),
+        }
+        waited += PAUSE;
+    }
+}
+
+/// Asks git to end: it takes its lock files away then, which it cannot when it is killed.
+#[cfg(unix)]
+fn terminate(child: &Child) {
+    // Whoever has no such program has the process killed a little later.
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+}
+
+#[cfg(not(unix))]
+fn terminate(_child: &Child) {}
+
+/// Why git failed, in its words: the first line that says so, else the last.
+fn reason(said: &str) -> String {
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let marked = |mark: &str| lines().find_map(|line| line.strip_prefix(mark).map(str::to_owned));
+    let line = ["fatal: ", "error: ", "! "].iter().find_map(|mark| marked(mark));
+    let line = line.or_else(|| lines().next_back().map(str::to_owned));
+    scrub(&line.unwrap_or_else(|| "it does not say why".to_owned()))
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum DeepenError {
+    /// There is no program to fetch with.
+    #[error("git cannot be started to fetch the rest of the history")]
+    NoGit {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// There is nobody to fetch from.
+    #[error("the repository has no remote to fetch the rest of the history from")]
+    NoRemote,
+    /// git said no.
+    #[error("git did not get everything from the remote `{remote}`: {said}")]
+    Failed {
+        /// The remote.
+        remote: String,
+        /// Whether history was asked for, and not tags alone.
+        shallow: bool,
+        /// What git said.
+        said: String,
+    },
+    /// It took too long.
+    #[error("git was stopped after {seconds} seconds of fetching from the remote `{remote}`")]
+    Patience {
+        /// The remote.
+        remote: String,
+        /// Whether history was asked for, and not tags alone.
+        shallow: bool,
+        /// How long it had.
+        seconds: u64,
+    },
+}
+
+impl Hint for DeepenError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoGit { .. } => "deepen-git",
+            Self::NoRemote => "deepen-no-remote",
+            Self::Failed { .. } => "deepen-failed",
+            Self::Patience { .. } => "deepen-patience",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoRemote => Kind::Usage,
+            // The history is as incomplete as before.
+            Self::NoGit { .. } | Self::Failed { .. } | Self::Patience { .. } => Kind::Undecided,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoGit { .. } => vec!["install git, or fetch the rest before this runs".to_owned()],
+            Self::NoRemote => vec!["git remote add origin URL".to_owned()],
+            Self::Failed { remote, shallow, .. } | Self::Patience { remote, shallow, .. } => {
+                vec![format!("git fetch {}--tags {remote}", if *shallow { "--unshallow " } else { "" })]
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_fixed_and_a_remote_is_no_option() {
+        let told = command(Path::new("/r/.git"), true, "--upload-pack=x");
+        let told: Vec<_> = told.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        assert_eq!(
+            told[told.len() - 9..],
+            [
+                "/r/.git",
+                "fetch",
+                "--no-progress",
+                "--no-prune",
+                "--no-recurse-submodules",
+                "--tags",
+                "--unshallow",
+                "--",
+                "--upload-pack=x"
+            ]
+        );
+        let whole = command(Path::new("x"), false, "origin");
+        assert!(!whole.get_args().any(|argument| argument == "--unshallow"));
+        let removed: Vec<_> = whole.get_envs().filter(|(_, value)| value.is_none()).collect();
+        assert_eq!(removed.len(), ELSEWHERE.len());
+    }
+
+    #[test]
+    fn what_git_says_is_one_line_without_secrets() {
+        let said = "warning: x\nfatal: unable to access 'https://h/': 403\nfatal: other\n";
+        assert_eq!(reason(said), "unable to access 'https://h/': 403");
+        assert_eq!(
+            reason(" ! [rejected] v1 -> v1 (would clobber existing tag)\n"),
+            "[rejected] v1 -> v1 (would clobber existing tag)"
+        );
+        assert_eq!(reason("one\n\ntwo\n"), "two");
+        assert_eq!(reason(""), "it does not say why");
+        assert_eq!(reason("fatal: token=abc\u{1b}[2J"), "[redacted]");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn programs_that_babble_hang_and_do_not_listen_end() {
+        let sh = |script: &str, patience: u64| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            run(command, Duration::from_millis(patience)).unwrap()
+        };
+        let long = 20_000;
+        let ended = sh(
+            "i=0; while [ $i -lt 3000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end >&2; exit 3",
+            long,
+        );
+        assert_eq!((ended.status.unwrap().code(), ended.said.len()), (Some(3), MAX_SAID));
+        assert!(ended.said.ends_with("end\n"));
+        let hung = sh("trap 'echo cleared >&2; exit 1' TERM; sleep 60 & wait", 200);
+        assert_eq!((hung.status, hung.said.as_str()), (None, "cleared\n"));
+        let ended = sh("sleep 5 & exit 0", long);
+        assert!(ended.status.unwrap().success());
+    }
+}
