@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::arrived::{Arrived, Mode};
 use super::error::ImageError;
 use super::graph::{Attachments, GraphLimits};
 use super::inspect::small_blob;
 use super::point::{point, read_meant};
 use super::tags::{Looked, Meant, TagState, Wanted, plan_moves};
 use super::together::side_by_side;
-use super::transfer::{Arrived, Mode, Place, Transfer, Transferred, transfer};
+use super::transfer::{Place, Transfer, Transferred, transfer};
 use crate::format::oci::{
     CONFIG_LIMIT, Descriptor, Document, ImageConfig, MANIFEST_LIMIT, OciError, PlatformFields, media_type,
 };

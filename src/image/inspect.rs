@@ -8,7 +8,7 @@ use super::error::ImageError;
 use super::together::{AT_ONCE, together};
 use crate::format::oci::{
     CONFIG_LIMIT, Descriptor, Document, ImageConfig, ImageIndex, ImageManifest, MANIFEST_LIMIT, OciError,
-    annotation, media_type,
+    annotation, embedded, media_type,
 };
 use crate::model::{Digest, Platform};
 use crate::port::{Manifest, Registry, RegistryError};
@@ -398,7 +398,10 @@ async fn inspect_platform(
         }
     };
     let config_descriptor = config.ok_or_else(|| invalid(OciError::Missing { field: "config" }))?;
-    let config_bytes = small_blob(registry, &config_descriptor, CONFIG_LIMIT).await?;
+    let config_bytes = match embedded(bytes, &config_descriptor.digest) {
+        Some(bytes) => bytes,
+        None => small_blob(registry, &config_descriptor, CONFIG_LIMIT).await?,
+    };
     let config = ImageConfig::parse(&config_bytes)
         .map_err(|source| ImageError::Document { digest: config_descriptor.digest, source })?;
     let platform = platform.or_else(|| config.platform()).ok_or_else(|| ImageError::Document {

@@ -1,5 +1,6 @@
 //! Floor 2: images. Made from binaries, looked at, checked and tagged, over any [`Registry`](crate::port::Registry).
 
+mod arrived;
 mod assemble;
 mod base;
 mod bundles;
@@ -26,6 +27,7 @@ mod transfer;
 mod unpack;
 mod walk;
 
+pub use arrived::{Arrived, Mode};
 pub use assemble::{Assembled, Contents, Settings, assemble, assemble_on};
 pub use base::Base;
 pub use bundles::{attachment, attachments};
@@ -47,5 +49,5 @@ pub use programs::{Program, programs};
 pub use referrer::{BUNDLE_MEDIA_TYPE, Referrer, referrer};
 pub use scan::{LayerFacts, scan};
 pub use tags::{Facts, Looked, Meant, Move, TagPolicy, TagState, Wanted, decide, look_up, plan_moves};
-pub use transfer::{Arrived, Mode, Place, Transfer, Transferred, transfer};
+pub use transfer::{Place, Transfer, Transferred, transfer};
 pub use unpack::{LayerError, LayerLimits};

@@ -9,25 +9,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::arrived::{Arrived, Mode, Sent};
 use super::error::ImageError;
 use super::graph::{Attachments, Graph, GraphLimits, Node, Remark, gather};
 use super::point::{ReadBack, point, read_meant};
-use super::tags::{
-    Facts, Looked, Meant, Move, TagPolicy, TagState, Wanted, decide, look_up, plan_moves, unsettled,
-};
+use super::tags::{Facts, Meant, Move, TagPolicy, Wanted, decide, look_up, plan_moves, unsettled};
 use super::together::{side_by_side, unless_stopped};
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT};
 use crate::model::{Digest, Platform};
-use crate::port::{Content, Manifest, Progress, Put, Registry, RegistryError, Stored, Unlisted};
-
-/// Whether the image must be at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Without it nothing is tagged anywhere.
-    Required,
-    /// Without it the rest goes on, and it is told.
-    BestEffort,
-}
+use crate::port::{Content, Manifest, Progress, Registry, RegistryError, Stored, Unlisted};
 
 /// Where an image goes.
 pub struct Place<'a> {
@@ -76,32 +66,6 @@ pub struct Transferred {
     pub places: Vec<Arrived>,
     /// What a person should know about the image.
     pub remarks: Vec<Remark>,
-}
-
-/// What came of one place.
-#[derive(Debug)]
-pub struct Arrived {
-    /// How a person calls it.
-    pub name: String,
-    /// Whether the image must be there.
-    pub mode: Mode,
-    /// The tags.
-    pub moves: Vec<Move>,
-    /// Blobs that were sent.
-    pub uploaded: Vec<Digest>,
-    /// Blobs that the host linked from another repository.
-    pub mounted: Vec<Digest>,
-    /// Blobs that were there.
-    pub skipped: Vec<Digest>,
-    /// Manifests that were sent.
-    pub manifests: Vec<Digest>,
-    /// Those of them that are attached to the image.
-    pub attached: Vec<Digest>,
-    /// Why the image is not there although that was tried.
-    pub failure: Option<ImageError>,
-    looked: Looked,
-    /// What decides about the tags, where that was asked while the last of the image was stored.
-    facts: Option<Facts>,
 }
 
 /// Transfers an image. An error means that no tag was moved, unless it is one of moving tags.
@@ -178,6 +142,12 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
         unless_stopped(transfer.progress, side_by_side(transfer.places.len(), sending)).await?;
     }
     set_tags(transfer, &root, graph.as_ref(), &mut arrived).await?;
+    let shared = |one: &&mut Arrived| one.was_there && one.failure.is_none();
+    for (one, place) in arrived.iter_mut().zip(&transfer.places).filter(|(one, _)| shared(one)) {
+        if let Err(error) = place.registry.hold_lists().await {
+            one.fail(transfer.at(place, error.into()))?;
+        }
+    }
     let remarks = graph.map(|graph| graph.remarks).unwrap_or_default();
     Ok(Transferred { digest, media_type: root.media_type, places: arrived, remarks })
 }
@@ -191,83 +161,6 @@ async fn look(
         Some(tag) => Some(registry.resolve(tag).await),
         None => None,
     })
-}
-
-impl Arrived {
-    /// What is still known of tags: with blobs that were sent, only that a tag points to the image already.
-    fn still_good(&self, digest: &Digest) -> Looked {
-        let mut looked = self.looked.clone();
-        looked.retain(|_, found| self.uploaded.is_empty() || *found == Some(*digest));
-        looked
-    }
-
-    /// Whether tags that never move are read again.
-    pub(super) fn read_back(&self) -> ReadBack {
-        if self.uploaded.is_empty() { ReadBack::Answer } else { ReadBack::Again }
-    }
-
-    /// Takes in what came of a step; answers what its store does not list.
-    fn took(&mut self, step: Vec<Sent>) -> Vec<Unlisted> {
-        let mut unlisted = Vec::new();
-        for Sent { put, again } in step {
-            self.manifests.push(put.digest);
-            self.sent_again(&again);
-            unlisted.extend(put.unlisted);
-        }
-        unlisted
-    }
-
-    fn sent_again(&mut self, again: &[Digest]) {
-        self.skipped.retain(|digest| !again.contains(digest));
-        self.mounted.retain(|digest| !again.contains(digest));
-        let new = again.iter().filter(|digest| !self.uploaded.contains(digest)).copied();
-        let new: Vec<Digest> = new.collect();
-        self.uploaded.extend(new);
-    }
-
-    pub(super) fn new(name: &str, mode: Mode) -> Self {
-        Self {
-            name: name.to_owned(),
-            mode,
-            moves: Vec::new(),
-            uploaded: Vec::new(),
-            mounted: Vec::new(),
-            skipped: Vec::new(),
-            manifests: Vec::new(),
-            attached: Vec::new(),
-            failure: None,
-            looked: Looked::new(),
-            facts: None,
-        }
-    }
-
-    /// Adds what came of another transfer to the same place. What one sent was there for the other.
-    pub(super) fn merge(&mut self, other: Self) {
-        for (mine, theirs) in [
-            (&mut self.uploaded, other.uploaded),
-            (&mut self.mounted, other.mounted),
-            (&mut self.manifests, other.manifests),
-            (&mut self.attached, other.attached),
-            (&mut self.skipped, other.skipped),
-        ] {
-            mine.extend(theirs);
-        }
-        let sent: BTreeSet<Digest> = self.uploaded.iter().chain(&self.mounted).copied().collect();
-        let mut seen = BTreeSet::new();
-        self.skipped.retain(|digest| !sent.contains(digest) && seen.insert(*digest));
-    }
-
-    /// Remembers why the place does not get the image, or ends the transfer where it must have it.
-    fn fail(&mut self, error: ImageError) -> Result<(), ImageError> {
-        match (self.mode, error) {
-            (_, ImageError::Stopped) => Err(ImageError::Stopped),
-            (Mode::Required, error) => Err(error),
-            (Mode::BestEffort, error) => {
-                self.failure = Some(error);
-                Ok(())
-            }
-        }
-    }
 }
 
 impl Transfer<'_> {
@@ -313,13 +206,17 @@ async fn is_complete(
     let Some(first) = transfer.wanted.first() else {
         let found = registry.stat(digest).await.map_err(|error| transfer.at(place, error.into()));
         return match found {
-            Ok(found) => Ok(found.is_some() && transfer.attachments == Attachments::Left),
+            Ok(found) => {
+                one.was_there = found.is_some();
+                Ok(one.was_there && transfer.attachments == Attachments::Left)
+            }
             Err(error) => one.fail(error).map(|()| false),
         };
     };
     if one.looked.get(first) != Some(&Some(*digest)) {
         return Ok(false);
     }
+    one.was_there = true;
     let others = transfer.wanted.tags.iter().filter(|tag| *tag != first);
     let looking = others
         .map(|tag| async move { Ok((tag.clone(), registry.resolve_as(tag, digest.algorithm()).await?)) });
@@ -430,13 +327,6 @@ async fn look_once_more(
     let looked = one.still_good(digest);
     let left = unsettled(&transfer.wanted, digest, &looked);
     look_up(place.registry, &Wanted { tags: &left, ..transfer.wanted }, &looked).await.map(Some)
-}
-
-/// What came of storing one manifest.
-struct Sent {
-    put: Put,
-    /// Blobs the host said to have and did not.
-    again: Vec<Digest>,
 }
 
 /// Stores the manifests of one step.
@@ -587,12 +477,5 @@ async fn point_whole(
             point(place.registry, root, moves, ReadBack::Again).await
         }
         (pointed, _) => pointed,
-    }
-}
-
-impl Arrived {
-    /// The tags that point to the image now.
-    pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.moves.iter().filter(|one| one.state != TagState::Kept).map(|one| one.tag.as_str())
     }
 }

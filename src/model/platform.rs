@@ -26,8 +26,19 @@ impl Platform {
     }
 
     /// The spelling in which two names of the same platform are equal: `arm64/v8` is `arm64`, `arm` is `arm/v7`.
+    /// What kernels call an architecture is what Go calls it: `x86_64` is `amd64`, `aarch64` is `arm64`.
     #[must_use]
     pub fn normalised(mut self) -> Self {
+        let (architecture, variant) = match self.architecture.as_str() {
+            "x86_64" | "x86-64" => ("amd64", None),
+            "aarch64" => ("arm64", None),
+            "i386" | "i686" => ("386", None),
+            "armhf" => ("arm", Some("v7")),
+            "armel" => ("arm", Some("v6")),
+            other => (other, None),
+        };
+        self.variant = self.variant.or_else(|| variant.map(ToOwned::to_owned));
+        self.architecture = architecture.to_owned();
         match (self.architecture.as_str(), self.variant.as_deref()) {
             ("arm64", Some("v8")) | ("amd64", Some("v1")) => self.variant = None,
             ("arm", None) => self.variant = Some("v7".to_owned()),
@@ -115,7 +126,16 @@ mod tests {
         let arm: Platform = "linux/arm/v7".parse().unwrap();
         assert_eq!((arm.os(), arm.architecture(), arm.variant()), ("linux", "arm", Some("v7")));
         assert_eq!(arm.file_part(), "linux-arm-v7");
-        for (written, meant) in [("linux/arm64/v8", "linux/arm64"), ("linux/arm", "linux/arm/v7")] {
+        for (written, meant) in [
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm", "linux/arm/v7"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/i386", "linux/386"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/arm/v6", "linux/arm/v6"),
+        ] {
             assert_eq!(written.parse::<Platform>().unwrap().normalised().to_string(), meant);
         }
         assert!(Platform::new("linux", "a/b", None).is_err());

@@ -100,6 +100,8 @@ struct Written {
     manifests: BTreeMap<Digest, Manifest>,
     tags: BTreeMap<String, Digest>,
     referrers: BTreeMap<Digest, Vec<Descriptor>>,
+    /// Subjects whose list was changed.
+    listed: BTreeSet<Digest>,
 }
 
 impl Rehearsed {
@@ -360,6 +362,7 @@ impl Registry for Rehearsed {
             self.write(at, "GET", &path);
             last = at;
             if !entries.all(|entry| listed.contains(entry)) {
+                self.written.borrow_mut().listed.insert(subject);
                 self.write(at.later(1), "PUT", &path);
                 last = at.later(2);
                 self.write(last, "GET", &path);
@@ -367,6 +370,16 @@ impl Registry for Rehearsed {
             at = last.later(1);
         }
         self.over(last).await;
+        Ok(())
+    }
+
+    async fn hold_lists(&self) -> Result<(), RegistryError> {
+        let listed = self.written.borrow().listed.clone();
+        for subject in &listed {
+            let at = self.now();
+            self.write(at, "GET", &format!("manifests/{}", fallback_tag(subject)));
+            self.over(at).await;
+        }
         Ok(())
     }
 

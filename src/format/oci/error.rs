@@ -73,6 +73,12 @@ pub enum OciError {
         /// The name of the field.
         field: &'static str,
     },
+    /// A descriptor carries other content than its digest and size say.
+    #[error("the data of {digest} in it is not what the digest says")]
+    Embedded {
+        /// The digest of the descriptor.
+        digest: crate::model::Digest,
+    },
     /// Another version of the image layout.
     #[error("its imageLayoutVersion is `{found}`, not {}", super::LayoutFile::VERSION)]
     LayoutVersion {

@@ -4,9 +4,11 @@
 //! The types serialise in a fixed key order for documents that are made here.
 
 pub mod annotation;
+mod embedded;
 mod error;
 pub mod media_type;
 
+pub use embedded::embedded;
 pub use error::OciError;
 
 use std::collections::BTreeMap;
@@ -94,6 +96,9 @@ pub struct PlatformFields {
     /// Version of the operating system.
     #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
     pub os_version: Option<String>,
+    /// What the operating system must be able to do.
+    #[serde(rename = "os.features", default, skip_serializing_if = "Vec::is_empty")]
+    pub os_features: Vec<String>,
     /// Variant of the architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
@@ -113,6 +118,7 @@ impl From<&Platform> for PlatformFields {
             architecture: platform.architecture().to_owned(),
             os: platform.os().to_owned(),
             os_version: None,
+            os_features: Vec::new(),
             variant: platform.variant().map(ToOwned::to_owned),
         }
     }
@@ -213,6 +219,7 @@ impl Document {
         let named = fields.manifests.iter().chain(&fields.layers).flatten().chain(&fields.config);
         let all = named.chain(&fields.subject).map(|named| &named.annotations).chain([&annotations]);
         within_text(all.flatten().flat_map(|(key, value)| [key, value]))?;
+        embedded::check(bytes)?;
         let Fields { schema_version, artifact_type, manifests, config, layers, subject, .. } = fields;
         if media_type::is_index(&media_type) {
             if config.is_some() || layers.is_some() {
@@ -380,6 +387,7 @@ impl ImageConfig {
             architecture: self.architecture.clone(),
             os: self.os.clone(),
             os_version: None,
+            os_features: Vec::new(),
             variant: self.variant.clone(),
         }
         .platform()

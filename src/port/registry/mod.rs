@@ -215,6 +215,12 @@ pub trait Registry {
         Ok(())
     }
 
+    /// Looks once more at the lists that [`Registry::list_referrers`] has changed in this run: another writer may have
+    /// replaced one after it was read back. Called when all else is done, so that time has passed.
+    async fn hold_lists(&self) -> Result<(), RegistryError> {
+        Ok(())
+    }
+
     /// Manifests whose `subject` is the digest, sorted by digest, each with its `artifactType` and annotations; with
     /// `artifact_type` only those.
     async fn referrers(

@@ -1,10 +1,16 @@
 //! How many requests a registry gets, which, and in which order.
 
+use base64::Engine as _;
 use kyklos_release::adapter::oci::Memory;
-use kyklos_release::image::{Meant, Transferred, Wanted, retag, transfer};
+use kyklos_release::diag::Hint as _;
+use kyklos_release::format::oci::{MANIFEST_LIMIT, media_type};
+use kyklos_release::image::{Meant, Transferred, View, Wanted, inspect, retag, transfer};
+use kyklos_release::model::Digest;
 use kyklos_release::port::Registry;
+use serde_json::json;
 
 use super::{has_all, job, states, tags, wait, with_attached};
+use crate::support::crafted::{descriptor, with};
 use crate::support::registry::{Auth, Options, TestRegistry, wire};
 use crate::support::sample::Sample;
 
@@ -221,5 +227,39 @@ fn a_token_costs_two() {
         assert_eq!(routes.len(), 14, "{routes:#?}");
         assert_eq!(routes.iter().filter(|route| route.contains("token")).count(), 1);
         assert_eq!(host.log().iter().filter(|one| one.status == 401).count(), 1);
+    });
+}
+
+#[test]
+fn a_config_that_the_manifest_carries_is_not_asked_for() {
+    let host = TestRegistry::start(Options::default());
+    let (config, layer) = (br#"{"architecture":"arm64","os":"linux","config":{"User":"7"},"rootfs":{"type":"layers","diff_ids":[]}}"#, b"layer");
+    let put = |data: &str| {
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": media_type::MANIFEST,
+            "config": with(descriptor(media_type::CONFIG, config), json!({"data": data})),
+            "layers": [descriptor(media_type::LAYER, layer)],
+        });
+        let bytes = serde_json::to_vec(&manifest).unwrap();
+        host.change("a", |stored| {
+            let digest = Digest::of(&bytes).to_string();
+            stored.manifests.insert(digest.clone(), (media_type::MANIFEST.to_owned(), bytes.clone()));
+            stored.tags.insert("x".to_owned(), digest);
+        });
+    };
+    wait(async {
+        put(&base64::engine::general_purpose::STANDARD.encode(config));
+        host.forget();
+        let root = host.open("a").tagged("x", MANIFEST_LIMIT).await.unwrap().unwrap();
+        let found = inspect(&host.open("a"), root, &View::default()).await.unwrap();
+        assert_eq!(found.platforms[0].run.user.as_deref(), Some("7"));
+        assert_eq!(steps(&host), "get tag");
+        // It is believed only when it is what the digest says, and nothing else is passed on.
+        put("e30=");
+        let to = Memory::new();
+        let wanted = tags("v1.0.0");
+        let error = transfer(&job(&host.open("a"), "x", &to, &wanted)).await.unwrap_err();
+        assert_eq!(error.code(), "image-document");
+        assert!(to.tags().await.unwrap().is_empty());
     });
 }

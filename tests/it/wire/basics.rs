@@ -5,7 +5,7 @@ use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Manifest, Registry as _, RegistryError, Stored};
 
 use super::{described, noise, read, wait};
-use crate::support::registry::{Options, TestRegistry, wire};
+use crate::support::registry::{Fault, Options, TestRegistry, wire};
 
 const EMPTY: &[u8] = b"{}";
 
@@ -200,4 +200,40 @@ fn a_blob_goes_from_host_to_host() {
     assert_eq!(left.log().len(), 1);
     // Another host cannot link it, so it is not asked to.
     assert!(!right.routes()[0].contains("from=a"), "{:?}", right.routes());
+}
+
+#[test]
+fn a_link_on_the_empty_page_behind_the_last_ends_the_list() {
+    let host = TestRegistry::start(Options::default());
+    host.change("a", |stored| stored.tags = [("v1".to_owned(), String::new())].into());
+    let onward = || Fault::Header("Link", "</v2/a/tags/list?n=1000&last=v1>; rel=\"next\"".to_owned());
+    host.fail("GET", "tags", 100, onward());
+    assert_eq!(wait(host.open("a").tags()).unwrap(), ["v1"]);
+    assert_eq!(host.log().len(), 2, "{:?}", host.routes());
+}
+
+#[test]
+fn a_document_tells_its_type_where_the_host_does_not() {
+    let typed = |kind: &str| format!(r#"{{"schemaVersion":2,"mediaType":"{kind}","manifests":[]}}"#);
+    let capitals = media_type::INDEX.to_ascii_uppercase();
+    for (document, said, kind) in [
+        (r#"{"schemaVersion":2,"manifests":[]}"#.to_owned(), "", media_type::INDEX),
+        (r#"{"schemaVersion":2,"manifests":[]}"#.to_owned(), "application/json", media_type::INDEX),
+        (r#"{"schemaVersion":2,"layers":[]}"#.to_owned(), "text/plain; charset=utf-8", media_type::MANIFEST),
+        (typed(media_type::DOCKER_INDEX), "application/octet-stream", media_type::DOCKER_INDEX),
+        // Capital letters make no other type.
+        (typed(media_type::INDEX), &capitals, media_type::INDEX),
+    ] {
+        let host = TestRegistry::start(Options::default());
+        host.change("a", |stored| {
+            let digest = Digest::of(document.as_bytes()).to_string();
+            stored
+                .manifests
+                .insert(digest.clone(), (media_type::INDEX.to_owned(), document.clone().into_bytes()));
+            stored.tags.insert("x".to_owned(), digest);
+        });
+        host.fail("GET", "manifests", 1, Fault::Header("Content-Type", said.to_owned()));
+        let found = wait(host.open("a").tagged("x", MANIFEST_LIMIT)).unwrap().unwrap();
+        assert_eq!(found.media_type, kind, "{said} {document}");
+    }
 }

@@ -1,5 +1,7 @@
 //! A registry that lies, babbles and leads astray.
 
+use std::collections::BTreeMap;
+
 use kyklos_release::format::oci::{MANIFEST_LIMIT, media_type};
 use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Fault as Meaning, Manifest, Registry as _, RegistryError, Unlisted};
@@ -204,11 +206,41 @@ fn a_list_of_referrers_that_another_writer_replaces_is_merged_again() {
         host.fail("PUT", "manifests/sha256-", 1, Fault::Overtaken);
         registry.list_referrers(&[entry("ours")]).await.unwrap();
         let methods: Vec<String> = host.log().into_iter().map(|one| one.method).collect();
-        assert_eq!(methods, ["GET", "PUT", "GET", "PUT", "GET"]);
+        // After the pause the list is read anew, and once another writer was seen it must last for a pause.
+        assert_eq!(methods, ["GET", "PUT", "GET", "GET", "PUT", "GET", "GET"]);
         assert_eq!(registry.referrers(&subject, None).await.unwrap().len(), 2);
         // Somebody who never stops is told of.
         host.fail("PUT", "manifests/sha256-", 100, Fault::Overtaken);
         let error = registry.list_referrers(&[entry("more")]).await.unwrap_err();
         assert!(matches!(error, RegistryError::Answered { fault: Meaning::Transient, .. }), "{error}");
+    });
+}
+
+#[test]
+fn a_list_that_was_replaced_after_it_was_read_back_is_put_right_in_the_end() {
+    let host = TestRegistry::start(Options { referrers: false, checks_named: false, ..Options::default() });
+    let subject = Digest::of(b"subject");
+    let entry = |text: &str| Unlisted { subject, entry: described(text.as_bytes()) };
+    let (theirs, ours) = (host.open("a"), host.open("a"));
+    wait(async {
+        theirs.list_referrers(&[entry("theirs")]).await.unwrap();
+        let mut before = BTreeMap::new();
+        host.change("a", |stored| before = stored.tags.clone());
+        ours.list_referrers(&[entry("1"), entry("2")]).await.unwrap();
+        assert_eq!(ours.referrers(&subject, None).await.unwrap().len(), 3);
+        host.forget();
+        ours.hold_lists().await.unwrap();
+        assert_eq!(host.log().len(), 1);
+        // Another writer had read the list before.
+        host.change("a", |stored| stored.tags = before.clone());
+        assert_eq!(ours.referrers(&subject, None).await.unwrap().len(), 1);
+        ours.hold_lists().await.unwrap();
+        assert_eq!(ours.referrers(&subject, None).await.unwrap().len(), 3);
+        // Who has changed nothing has nothing to hold.
+        host.forget();
+        let looks_only = host.open("a");
+        looks_only.list_referrers(&[entry("1")]).await.unwrap();
+        looks_only.hold_lists().await.unwrap();
+        assert_eq!(host.log().len(), 1);
     });
 }

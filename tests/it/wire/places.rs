@@ -98,3 +98,34 @@ fn an_upload_that_is_sent_elsewhere_goes_without_a_login() {
         assert!(matches!(error, RegistryError::Astray { .. }), "{error}");
     }
 }
+
+#[test]
+fn the_bytes_of_an_upload_follow_a_host_that_leads_them_on() {
+    let (host, registry) = with_login();
+    let storage = TestRegistry::start(Options::default());
+    let blob = Content::bytes(Digest::of(b"blob"), b"blob".to_vec());
+    for status in [307, 308] {
+        host.change("a", |stored| stored.blobs.clear());
+        host.fail("PUT", "uploads", 1, led_to(status, &format!("http://{}/v2/a/x", storage.host())));
+        let place = format!("http://{}/v2/a/y", host.host());
+        storage.fail("PUT", "x", 1, led_to(status, &place));
+        host.fail("PUT", "a/y", 1, Fault::Answer(201, "", ""));
+        host.forget();
+        storage.forget();
+        assert_eq!(wait(registry.put_blob(&blob, None)).unwrap(), Stored::Uploaded, "{status}");
+        let sent = |host: &TestRegistry| -> Vec<(String, usize)> {
+            let puts = host.log().into_iter().filter(|one| one.method == "PUT");
+            puts.map(|one| (one.path.split('/').nth(3).unwrap().to_owned(), one.body)).collect()
+        };
+        assert_eq!(sent(&host), [("blobs".to_owned(), 4), ("y".to_owned(), 4)]);
+        assert_eq!(sent(&storage), [("x".to_owned(), 4)]);
+        // The way back is without a login as well.
+        assert_eq!(authorized(&storage), [false]);
+        assert_eq!(authorized(&host).last(), Some(&false));
+    }
+    // Another method would be another request.
+    host.change("a", |stored| stored.blobs.clear());
+    host.fail("PUT", "uploads", 1, led_to(303, &format!("http://{}/v2/a/x", storage.host())));
+    let error = wait(registry.put_blob(&blob, None)).unwrap_err();
+    assert!(matches!(error, RegistryError::Answered { .. }), "{error}");
+}

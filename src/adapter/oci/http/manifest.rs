@@ -6,6 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{HeaderMap, LINK};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::HttpRegistry;
@@ -42,6 +43,7 @@ struct TagList {
 #[serde(rename_all = "camelCase")]
 struct Typed {
     media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
 }
 
 impl HttpRegistry {
@@ -79,14 +81,16 @@ impl HttpRegistry {
         let own: Typed = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         let declared = text(headers, "content-type").and_then(|value| value.split(';').next()).map(str::trim);
         let general = ["application/json", "application/octet-stream", "text/plain"];
-        match (declared.filter(|declared| !general.contains(declared)), own.media_type) {
-            (Some(declared), Some(own)) if declared != own => {
+        let declared = declared.filter(|declared| !declared.is_empty() && !general.contains(declared));
+        match (declared, own.media_type) {
+            (Some(declared), Some(own)) if !declared.eq_ignore_ascii_case(&own) => {
                 let shown: String = declared.escape_debug().take(120).collect();
                 let own: String = own.escape_debug().take(120).collect();
                 Err(invalid(format!("the answer says `{shown}`, the document says `{own}`")))
             }
-            (Some(declared), _) => Ok(declared.to_owned()),
-            (None, Some(own)) => Ok(own),
+            (_, Some(own)) => Ok(own),
+            (Some(declared), None) => Ok(declared.to_owned()),
+            (None, None) if own.manifests.is_some() => Ok(media_type::INDEX.to_owned()),
             (None, None) => Ok(media_type::MANIFEST.to_owned()),
         }
     }
@@ -289,6 +293,7 @@ impl HttpRegistry {
             let page: TagList =
                 json_of(&bytes, PAGE_LIMIT, TAGS).map_err(|error| invalid(error.to_string()))?;
             let page = page.tags.unwrap_or_default();
+            let empty = page.is_empty();
             let (before, last, full) = (tags.len(), page.last().cloned(), page.len() == PAGE);
             // What is no tag cannot be asked for, so it is not there.
             tags.extend(page.into_iter().filter(|tag| is_image_tag(tag)));
@@ -309,6 +314,10 @@ impl HttpRegistry {
                 (None, _) => return Ok(tags.into_iter().collect()),
             };
             if !seen.insert(next.to_string()) {
+                // Some hosts have a link on every page, also on the empty one behind the last.
+                if empty {
+                    return Ok(tags.into_iter().collect());
+                }
                 return Err(invalid("its pages go round in a circle".to_owned()));
             }
             ask = Ask::new(Method::GET, Place::At(&next)).may_miss();

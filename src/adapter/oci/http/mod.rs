@@ -9,6 +9,7 @@ mod auth;
 mod credentials;
 mod download;
 mod line;
+mod list;
 mod manifest;
 mod probe;
 mod redirect;
@@ -50,8 +51,8 @@ struct Inner {
     repository: Repository,
     /// What tokens are asked for. Grows with what is done.
     scopes: Mutex<Scopes>,
-    /// Each held while the list of referrers of one subject is changed.
-    listing: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<()>>>>,
+    /// What this run has listed, by subject. Each is held while the list is changed.
+    listing: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<Vec<Descriptor>>>>>,
 }
 
 impl HttpRegistry {
@@ -145,6 +146,10 @@ impl Registry for HttpRegistry {
     async fn list_referrers(&self, unlisted: &[Unlisted]) -> Result<(), RegistryError> {
         self.will_write();
         self.list(unlisted).await
+    }
+
+    async fn hold_lists(&self) -> Result<(), RegistryError> {
+        self.hold().await
     }
 
     async fn referrers(

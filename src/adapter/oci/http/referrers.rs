@@ -6,12 +6,13 @@ use std::sync::Arc;
 use reqwest::Method;
 
 use super::HttpRegistry;
+use super::list::{self, List};
 use super::send::{Ask, Place};
 use super::wire::lock;
 use crate::adapter::http::Tries;
-use crate::format::oci::{Descriptor, Document, ImageIndex, MANIFEST_LIMIT, media_type};
+use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, media_type};
 use crate::model::Digest;
-use crate::port::{Exchange, Fault, Manifest, RegistryError, Unlisted, fallback_tag};
+use crate::port::{Exchange, Fault, RegistryError, Unlisted, fallback_tag};
 
 /// Most pages of referrers, and most of them.
 const PAGES: usize = 200;
@@ -32,7 +33,7 @@ impl HttpRegistry {
             }
         };
         if found.is_none() {
-            found = Some(self.fallback(subject).await?.map(|index| index.manifests).unwrap_or_default());
+            found = Some(self.fallback(subject).await?.map(|list| list.index.manifests).unwrap_or_default());
         }
         let mut found = found.unwrap_or_default();
         // A host may ignore the filter.
@@ -108,8 +109,8 @@ impl HttpRegistry {
         }
     }
 
-    /// The index under the fallback tag.
-    async fn fallback(&self, subject: &Digest) -> Result<Option<ImageIndex>, RegistryError> {
+    /// The list under the fallback tag.
+    async fn fallback(&self, subject: &Digest) -> Result<Option<List>, RegistryError> {
         let tag = fallback_tag(subject);
         let Some(manifest) = self.get(&tag, None, MANIFEST_LIMIT).await? else { return Ok(None) };
         let invalid = |reason: String| RegistryError::Invalid {
@@ -117,7 +118,7 @@ impl HttpRegistry {
             reason,
         };
         match Document::parse(&manifest.bytes, Some(&manifest.media_type)) {
-            Ok(Document::Index(index)) => Ok(Some(index)),
+            Ok(Document::Index(index)) => Ok(Some(List { manifest, index })),
             Ok(Document::Manifest(_)) => {
                 Err(invalid("it should hold a list of referrers and holds an image".to_owned()))
             }
@@ -137,31 +138,54 @@ impl HttpRegistry {
         Ok(())
     }
 
-    /// The lock of one list.
-    fn list_of(&self, subject: &Digest) -> Arc<tokio::sync::Mutex<()>> {
+    /// Looks once more at every list this run has changed.
+    pub(super) async fn hold(&self) -> Result<(), RegistryError> {
+        let subjects: Vec<Digest> = lock(&self.inner.listing).keys().copied().collect();
+        for subject in subjects {
+            self.merge(&subject, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Held while one list is changed: what this run has put into it.
+    fn list_of(&self, subject: &Digest) -> Arc<tokio::sync::Mutex<Vec<Descriptor>>> {
         Arc::clone(lock(&self.inner.listing).entry(*subject).or_default())
     }
 
-    /// Reads, merges, writes and reads back until every entry is in the list: another writer may have replaced it in
-    /// between, and no registry guards against that.
+    /// Reads, merges, writes and reads back until every entry of this run is in the list: another writer may have
+    /// replaced it in between, and no registry guards against that. Once that was seen, the list must also be the same
+    /// after a pause.
     async fn merge(&self, subject: &Digest, entries: &[Descriptor]) -> Result<(), RegistryError> {
         // Two of this process would only chase each other.
-        let list = self.list_of(subject);
-        let _one = list.lock().await;
+        let ours = self.list_of(subject);
+        let mut ours = ours.lock().await;
+        if ours.is_empty() && entries.is_empty() {
+            return Ok(());
+        }
+        let new = entries.iter().filter(|entry| !ours.contains(entry));
+        let new: Vec<Descriptor> = new.cloned().collect();
         let tag = fallback_tag(subject);
         let mut tries = Tries::default();
         let mut current = self.fallback(subject).await?;
+        let there = |list: &Option<List>, entries: &[Descriptor]| {
+            entries.iter().all(|entry| list.as_ref().is_some_and(|list| list.holds(entry)))
+        };
+        if there(&current, &ours) && there(&current, &new) {
+            return Ok(());
+        }
+        let mut contended = !there(&current, &ours);
+        ours.extend(new);
         loop {
-            let Some(merged) = merged(current, entries) else { return Ok(()) };
-            let bytes = serde_json::to_vec(&merged).map_err(|error| RegistryError::Invalid {
+            let merged = list::with(current.as_ref(), &ours).map_err(|error| RegistryError::Invalid {
                 what: format!("the list of referrers of {subject}"),
                 reason: error.to_string(),
             })?;
+            let Some(merged) = merged else { return Ok(()) };
             // The list itself has no subject.
-            let list = Manifest::of(&merged.media_type, bytes);
-            let _put = self.store(&list, std::slice::from_ref(&tag)).await?;
+            let _put = self.store(&merged, std::slice::from_ref(&tag)).await?;
             current = self.fallback(subject).await?;
-            if merged_already(current.as_ref(), entries) {
+            contended |= !there(&current, &ours);
+            if !contended {
                 return Ok(());
             }
             let exchange = Exchange {
@@ -174,63 +198,10 @@ impl HttpRegistry {
             };
             let error = RegistryError::Answered { fault: Fault::Transient, exchange: Box::new(exchange) };
             if !self.pause(&mut tries, &error, None).await {
-                return Err(error);
+                return if there(&current, &ours) { Ok(()) } else { Err(error) };
             }
+            // Others have gone on meanwhile.
+            current = self.fallback(subject).await?;
         }
-    }
-}
-
-fn merged_already(index: Option<&ImageIndex>, entries: &[Descriptor]) -> bool {
-    entries.iter().all(|entry| {
-        index.is_some_and(|index| {
-            index.manifests.iter().any(|listed| {
-                listed.digest == entry.digest
-                    && listed.artifact_type == entry.artifact_type
-                    && listed.annotations == entry.annotations
-            })
-        })
-    })
-}
-
-/// The list with the entries in it, each digest once; `None` when nothing is missing. Entries without the type or the
-/// annotations of their manifest are completed.
-fn merged(index: Option<ImageIndex>, entries: &[Descriptor]) -> Option<ImageIndex> {
-    if merged_already(index.as_ref(), entries) {
-        return None;
-    }
-    let mut index = index.unwrap_or_else(|| ImageIndex {
-        schema_version: 2,
-        media_type: media_type::INDEX.to_owned(),
-        artifact_type: None,
-        manifests: Vec::new(),
-        subject: None,
-        annotations: BTreeMap::new(),
-    });
-    for entry in entries {
-        match index.manifests.iter_mut().find(|listed| listed.digest == entry.digest) {
-            Some(listed) => *listed = entry.clone(),
-            None => index.manifests.push(entry.clone()),
-        }
-    }
-    let mut seen = BTreeSet::new();
-    index.manifests.retain(|entry| seen.insert(entry.digest));
-    Some(index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_completed_and_holds_each_digest_once() {
-        let mut entry = Descriptor::of(media_type::MANIFEST, b"1");
-        let bare = entry.clone();
-        entry.artifact_type = Some("a/b".to_owned());
-        entry.annotations.insert("k".to_owned(), "v".to_owned());
-        let first = merged(None, &[entry.clone()]).unwrap();
-        assert_eq!(first.manifests, [entry.clone()]);
-        assert_eq!(merged(Some(first.clone()), &[entry.clone()]), None);
-        let poor = ImageIndex { manifests: vec![bare.clone(), bare.clone()], ..first };
-        assert_eq!(merged(Some(poor), &[entry.clone()]).unwrap().manifests, [entry]);
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Ask<'a> {
     pub(super) body: Bytes,
     /// Whether nothing being there is an answer (404).
     pub(super) may_miss: bool,
+    /// Whether it goes on from another host, which gets no credentials and whose way back gets none either.
+    pub(super) astray: bool,
 }
 
 /// Where a request goes.
@@ -48,7 +50,7 @@ pub(super) enum Place<'a> {
 
 impl<'a> Ask<'a> {
     pub(super) fn new(method: Method, place: Place<'a>) -> Self {
-        Self { method, place, headers: Vec::new(), body: Bytes::new(), may_miss: false }
+        Self { method, place, headers: Vec::new(), body: Bytes::new(), may_miss: false, astray: false }
     }
 
     pub(super) fn below(method: Method, path: impl Into<String>) -> Self {
@@ -116,6 +118,8 @@ pub(super) enum Failed {
     Missing(RegistryError),
     /// 403.
     Forbidden(RegistryError),
+    /// The body has to be sent to another place, and can only be sent once.
+    Moved { to: Url, astray: bool, error: RegistryError },
 }
 
 impl From<Failed> for RegistryError {
@@ -124,7 +128,8 @@ impl From<Failed> for RegistryError {
             Failed::Final(error)
             | Failed::Passing { error, .. }
             | Failed::Missing(error)
-            | Failed::Forbidden(error) => error,
+            | Failed::Forbidden(error)
+            | Failed::Moved { error, .. } => error,
         }
     }
 }
@@ -146,7 +151,7 @@ impl HttpRegistry {
         loop {
             let (error, announced) = match self.once(ask, None).await {
                 Ok(reply) => return Ok(Some(reply)),
-                Err(Failed::Final(error)) => return Err(error),
+                Err(Failed::Final(error) | Failed::Moved { error, .. }) => return Err(error),
                 Err(Failed::Passing { error, announced }) => (error, announced),
                 Err(Failed::Missing(error)) => {
                     // Written here and not there yet: the host lags behind.
@@ -189,7 +194,7 @@ impl HttpRegistry {
     pub(super) async fn once(&self, ask: &Ask<'_>, stream: Option<Streamed>) -> Result<Reply, Failed> {
         let _first = self.first().await.map_err(Failed::Final)?;
         let mut stream = stream;
-        let (mut hops, mut challenges, mut at_home) = (0, 0, true);
+        let (mut hops, mut challenges, mut at_home) = (0, 0, !ask.astray);
         let mut next: Option<Url> = None;
         // What was said, and the answer to it.
         let mut challenge: Option<(Option<Arc<str>>, Failed)> = None;
@@ -244,10 +249,15 @@ impl HttpRegistry {
             let location = answer::text(response.headers(), LOCATION.as_str());
             if let (true, Some(location)) = (leads_on(status), location) {
                 hops += 1;
+                let to = follow(&home, &url, location).map_err(Failed::Final)?;
+                if was_streamed && matches!(status.as_u16(), 307 | 308) {
+                    let error = self.refused(ask, response).await.into();
+                    return Err(Failed::Moved { astray: !at_home || !same_origin(&home, &to), to, error });
+                }
                 if hops > HOPS || was_streamed {
                     return Err(self.refused(ask, response).await);
                 }
-                next = Some(follow(&home, &url, location).map_err(Failed::Final)?);
+                next = Some(to);
                 continue;
             }
             if status.is_success() {

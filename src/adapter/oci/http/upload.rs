@@ -21,7 +21,7 @@ use url::Url;
 
 use super::HttpRegistry;
 use super::answer::text;
-use super::redirect::follow;
+use super::redirect::{HOPS, follow};
 use super::send::{Ask, Failed, Place, Reply, Streamed};
 use super::traffic::{Direction, Event};
 use super::wire::lock;
@@ -118,6 +118,8 @@ impl HttpRegistry {
             let (error, announced) = match failed {
                 Failed::Passing { error, announced } => (error, announced),
                 Failed::Forbidden(error) if self.inner.host.has_written_anything() => (error, None),
+                // It was led on too often.
+                Failed::Moved { error, .. } => return Err(error),
                 // The session is gone.
                 Failed::Missing(error) => (error, None),
                 Failed::Final(error) if too_much(&error) && Step::of(level) < Step::Chunks => {
@@ -301,8 +303,26 @@ impl HttpRegistry {
         }
     }
 
-    /// Sends a part of the content as the body of a request.
+    /// Sends a part of the content as the body of a request, and once more to wherever a host leads it.
     async fn stream(
+        &self,
+        ask: &Ask<'_>,
+        content: &Content<'_>,
+        offset: u64,
+        length: u64,
+    ) -> Result<Reply, Failed> {
+        let mut answer = self.stream_once(ask, content, offset, length).await;
+        for _ in 0..HOPS {
+            let Err(Failed::Moved { to, astray, .. }) = answer else { break };
+            let mut onward = Ask::new(ask.method.clone(), Place::At(&to));
+            onward.headers.clone_from(&ask.headers);
+            onward.astray = astray;
+            answer = self.stream_once(&onward, content, offset, length).await;
+        }
+        answer
+    }
+
+    async fn stream_once(
         &self,
         ask: &Ask<'_>,
         content: &Content<'_>,
