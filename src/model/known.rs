@@ -2,6 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{CommitId, Person};
+
+/// What a forge is asked about a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownCommit {
+    /// The commit.
+    pub id: CommitId,
+    /// Whether the pull request that brought it is wanted.
+    pub pull_request: bool,
+    /// Whether the account of its author is wanted. One commit is enough for everybody of the same address.
+    pub account: bool,
+    /// The author, as notes know it.
+    pub author: Person,
+}
+
+impl UnknownCommit {
+    /// A commit of which nothing is known.
+    pub fn all(id: CommitId) -> Self {
+        let author = Person { name: String::new(), email: String::new() };
+        Self { id, pull_request: true, account: true, author }
+    }
+}
+
 /// What a forge knows about a commit. Texts are foreign: one line, without control characters, bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCommit {
@@ -33,6 +56,12 @@ const MAX_LABEL: usize = 100;
 const MAX_LABELS: usize = 20;
 
 impl KnownCommit {
+    /// What two answers about the same commit say together; the first counts more.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self { login: self.login.or(other.login), pull_request: self.pull_request.or(other.pull_request) }
+    }
+
     /// The same with everything left out that is not what it should be. Answers of a forge and files of a cache go
     /// through here before anybody sees them.
     #[must_use]
@@ -56,7 +85,7 @@ impl KnownCommit {
 
 /// Whether a text may be the name of an account.
 fn is_login(text: &str) -> bool {
-    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_[]".contains(&byte);
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte);
     (1..=80).contains(&text.len()) && text.bytes().all(valid)
 }
 

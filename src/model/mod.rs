@@ -21,7 +21,7 @@ pub use commit::{
 };
 pub use digest::{Digest, DigestAlgorithm, Hasher, InvalidDigest};
 pub use image::{InvalidReference, InvalidRepository, Reference, Repository, is_image_tag};
-pub use known::{KnownCommit, KnownPullRequest};
+pub use known::{KnownCommit, KnownPullRequest, UnknownCommit};
 pub use origin::Origin;
 pub use platform::{InvalidPlatform, Platform};
 pub use release::{ImageEntry, PlatformEntry, ReferrerEntry, ReleaseAsset, ReleaseManifest, Rid};

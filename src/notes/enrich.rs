@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::people::login;
-use crate::model::{CommitId, KnownCommit, KnownPullRequest, Person};
+use crate::model::{CommitId, KnownCommit, KnownPullRequest, Person, UnknownCommit};
 
 /// What a forge knows about the commits of a release.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +20,12 @@ pub type AddressOf<'a> = dyn Fn(CommitId) -> Option<Person> + 'a;
 
 impl Enrichment {
     /// Puts answers to the wanted commits together.
-    pub fn new(known: BTreeMap<CommitId, KnownCommit>, wanted: &[CommitId], author: &AddressOf<'_>) -> Self {
-        let missing = wanted.iter().copied().filter(|id| !known.contains_key(id)).collect();
+    pub fn new(
+        known: BTreeMap<CommitId, KnownCommit>,
+        wanted: &[UnknownCommit],
+        author: &AddressOf<'_>,
+    ) -> Self {
+        let missing = wanted.iter().map(|wanted| wanted.id).filter(|id| !known.contains_key(id)).collect();
         let mut accounts = HashMap::new();
         for (id, commit) in &known {
             if let (Some(login), Some(person)) = (&commit.login, author(*id))
@@ -70,7 +74,7 @@ mod tests {
         let author = |id| (id == one).then(|| ada.clone());
         let known =
             BTreeMap::from([(one, KnownCommit { login: Some("ada-l".to_owned()), pull_request: None })]);
-        let enrichment = Enrichment::new(known, &[one, two], &author);
+        let enrichment = Enrichment::new(known, &[one, two].map(UnknownCommit::all), &author);
         let lower = Person { name: "A".to_owned(), email: "ada@example.com".to_owned() };
         assert_eq!(enrichment.person(lower).email, "ada-l@users.noreply.github.com");
         let hidden = Person { name: "B".to_owned(), email: "b@users.noreply.github.com".to_owned() };

@@ -1,22 +1,23 @@
 //! `notes generate --enrich`: accounts and pull requests that the history does not tell, from the forge or from what it
 //! said before.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
-use crate::adapter::enrich::{Answers, Cache, Environment, Source, TIMEOUT, ask};
+use crate::adapter::enrich::{Answers, Cache, EnrichError, Source, Surroundings, TIMEOUT, ask};
 use crate::adapter::http::Http;
 use crate::diag::{Kind, counted};
-use crate::model::{CommitId, KnownCommit};
+use crate::model::{CommitId, KnownCommit, UnknownCommit};
 use crate::notes::{AddressOf, Enrichment, ReleaseNotes, wanted};
 use crate::port::Progress as _;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct EnrichArgs {
-    /// Ask the forge (GitHub) for pull requests and accounts that the history does not tell; what fails is left out
+    /// Ask the forge (GitHub, GitLab, Gitea, Forgejo, Azure DevOps) for pull requests and accounts that the history does not tell; what fails is left out
     #[arg(long, conflicts_with = "from_context")]
     enrich: bool,
     /// Fail when something stays unknown
@@ -59,63 +60,72 @@ impl EnrichArgs {
         &self,
         context: &Context,
         project: &Project,
-        wanted: &[CommitId],
+        wanted: &[UnknownCommit],
     ) -> Result<(BTreeMap<CommitId, KnownCommit>, Option<String>), CliError> {
-        let origin = project.repository.origin();
-        // A repository of this name on GitHub would be somebody else's.
-        let told = ["GITHUB_GRAPHQL_URL", "GITHUB_API_URL", "GITHUB_REPOSITORY"];
-        if let Some(origin) = origin.as_ref().filter(|origin| !origin.host.eq_ignore_ascii_case("github.com"))
-            && told.iter().all(|name| context.variable(name).is_none())
-        {
-            let reason =
-                format!("{} is not asked, only GitHub is; GITHUB_API_URL names a server of it", origin.host);
-            return Ok((BTreeMap::new(), Some(reason)));
-        }
-        let of_origin = origin.as_ref().map(|origin| format!("{}/{}", origin.owner, origin.repo));
-        let base = project.repository.branch();
-        let source = Source::new(&Environment {
-            graphql_url: context.variable("GITHUB_GRAPHQL_URL"),
-            api_url: context.variable("GITHUB_API_URL"),
-            repository: context.variable("GITHUB_REPOSITORY").or(of_origin.as_deref()),
-            base: context.variable("GITHUB_BASE_REF").or(base.as_deref()),
-            token: context.variable("GITHUB_TOKEN").or_else(|| context.variable("GH_TOKEN")),
-        })?;
+        let (origin, branch) = (project.repository.origin(), project.repository.branch());
+        let found = Source::find(&Surroundings {
+            variable: &|name| context.variable(name),
+            origin: origin.as_ref(),
+            base: context.variable("GITHUB_BASE_REF").or(branch.as_deref()),
+        });
+        let source = match found {
+            // A repository of this name on a forge that is known would be somebody else's.
+            Err(error @ EnrichError::Forge { .. }) => return Ok((BTreeMap::new(), Some(error.to_string()))),
+            found => found?,
+        };
         let mut cache = caches(context, project).map(|caches| Cache::open(&caches, &source));
         let mut known: BTreeMap<CommitId, KnownCommit> = BTreeMap::new();
-        let mut open = Vec::new();
-        for id in wanted.iter().copied() {
-            let found = cache.as_ref().and_then(|cache| cache.find(id));
-            let fresh = cache.as_ref().is_some_and(|cache| cache.is_fresh(id, context.now));
-            if !fresh {
-                open.push(id);
+        // Those nothing is known of come first: what may be asked in one run may not be enough for all.
+        let (mut open, mut old) = (Vec::new(), Vec::new());
+        for one in wanted {
+            let fresh = cache.as_ref().is_some_and(|cache| cache.is_fresh(one.id, context.now));
+            match cache.as_ref().and_then(|cache| cache.find(one)) {
+                None => open.push(one.clone()),
+                Some(found) => {
+                    if !fresh {
+                        old.push(one.clone());
+                    }
+                    known.insert(one.id, found);
+                }
             }
-            known.extend(found.map(|found| (id, found)));
         }
-        let answers = self.asked(context, &source, &open)?;
-        if let Some(Err(error)) = cache.as_mut().map(|cache| cache.keep(&answers.known, context.now)) {
+        open.append(&mut old);
+        let (answers, ended) = self.asked(context, &source, &open)?;
+        // What was found out until somebody stopped it is found out.
+        if let Some(Err(error)) = cache.as_mut().map(|cache| cache.keep(&answers.known, &open, context.now)) {
             context.printer.warn(&format!("what {} says is not kept: {error}", source.host()));
         }
+        ended?;
         known.extend(answers.known);
         Ok((known, answers.reason))
     }
 
-    /// Asks about commits of which nothing fresh is known. With --offline nobody is asked.
-    fn asked(&self, context: &Context, source: &Source, open: &[CommitId]) -> Result<Answers, CliError> {
+    /// Asks about commits of which nothing fresh is known, and how that ended. With --offline nobody is asked.
+    fn asked(
+        &self,
+        context: &Context,
+        source: &Source,
+        open: &[UnknownCommit],
+    ) -> Result<(Answers, Result<(), CliError>), CliError> {
         let settings = context.http_settings()?;
         if settings.offline {
-            return Ok(Answers { reason: Some("--offline asks nobody".to_owned()), ..Answers::default() });
+            let reason = Some("--offline asks nobody".to_owned());
+            return Ok((Answers { reason, ..Answers::default() }, Ok(())));
         }
         if open.is_empty() {
-            return Ok(Answers::default());
+            return Ok((Answers::default(), Ok(())));
         }
         context.printer.working(&format!(
             "asking {} about {}",
             source.host(),
             counted(open.len(), "commit", "commits")
         ));
-        let http = Http::new(settings);
-        let patience = context.patience();
-        context.block_on(async { Ok(ask(&http, source, &patience, open, TIMEOUT).await) })
+        let (http, patience, answers) = (Http::new(settings), context.patience(), RefCell::default());
+        let ended = context.block_on(async {
+            ask(&http, source, &patience, open, TIMEOUT, &answers).await;
+            Ok(())
+        });
+        Ok((answers.into_inner(), ended))
     }
 }
 

@@ -45,7 +45,7 @@ fn entries(answer: &Value) -> Vec<Value> {
 #[test]
 fn another_forge_is_not_taken_for_github() {
     let repository = repository(2);
-    repository.git(&["remote", "set-url", "origin", "https://gitlab.com/acme/app.git"]);
+    repository.git(&["remote", "set-url", "origin", "https://git.example/acme/app.git"]);
     let run = |more: &str| {
         kyklos(repository.path())
             .args("notes generate --unreleased --enrich")
@@ -56,8 +56,8 @@ fn another_forge_is_not_taken_for_github() {
     let warned = run("").expect(0);
     assert_eq!(
         warned.stderr(),
-        "warning: pull requests or accounts of 2 commits are not known: gitlab.com is not asked, only GitHub is; \
-         GITHUB_API_URL names a server of it\n"
+        "warning: pull requests or accounts of 2 commits are not known: git.example is not asked: GITHUB_API_URL, \
+         GITLAB_API_URL or GITEA_API_URL says what it is\n"
     );
     let refused = run("--require-enrichment").expect(3);
     assert!(refused.stderr().contains("error[notes-enrichment]"), "{}", refused.show());

@@ -4,6 +4,7 @@ mod attribution;
 mod checksums;
 mod deepen;
 mod enrich;
+mod enrich_rest;
 mod evidence;
 mod frame;
 mod gate;

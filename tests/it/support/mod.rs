@@ -17,6 +17,7 @@ pub(crate) mod notes;
 pub(crate) mod page;
 pub(crate) mod registry;
 pub(crate) mod repository;
+pub(crate) mod rest;
 pub(crate) mod sample;
 pub(crate) mod second_version;
 pub(crate) mod spectator;

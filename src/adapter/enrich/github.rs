@@ -1,41 +1,53 @@
-//! The question and the answer (GitHub GraphQL API v4).
+//! GitHub (GraphQL API v4): the account of the author and the pull requests of fifty commits in one request.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::model::{CommitId, KnownCommit, KnownPullRequest};
+use super::api::{Answer, Api, Merged, Place, Reply, Request, best};
+use crate::model::{CommitId, KnownCommit, KnownPullRequest, UnknownCommit};
 
-/// The question; a change of it makes what was kept of earlier answers worthless.
-pub(super) const VERSION: &str = "v1";
+/// GitHub, also one of a company.
+pub(super) struct GitHub;
+
+impl Api for GitHub {
+    fn version(&self) -> &'static str {
+        "v1"
+    }
+
+    fn chunk(&self) -> usize {
+        50
+    }
+
+    fn requests(&self, place: &Place, asked: &[UnknownCommit]) -> Vec<Request> {
+        let body = query(&place.owner, &place.repo, asked);
+        vec![Request { url: place.api.clone(), body: Some(body) }]
+    }
+
+    fn answer(&self, place: &Place, _: &Request, reply: &Reply, asked: &[UnknownCommit]) -> Answer {
+        match reply.status {
+            StatusCode::OK => answer(&reply.body, asked, place.base.as_deref()),
+            _ => Answer::Refused("there is no GraphQL API".to_owned()),
+        }
+    }
+}
 
 const FRAGMENT: &str = "fragment C on Commit{oid author{user{login}} associatedPullRequests(first:3){nodes{number title \
 merged baseRefName mergeCommit{oid} author{login} labels(first:20){nodes{name}}}}}";
 
 /// The body of a request. Names are variables, and ids are digits: nothing of the repository becomes part of the query.
-pub(super) fn request(owner: &str, repo: &str, commits: &[CommitId]) -> String {
+fn query(owner: &str, repo: &str, commits: &[UnknownCommit]) -> String {
     let mut query = "query($owner:String!,$name:String!){repository(owner:$owner,name:$name){".to_owned();
-    for (at, id) in commits.iter().enumerate() {
+    for (at, UnknownCommit { id, .. }) in commits.iter().enumerate() {
         // Writing to a String cannot fail.
         let _ = write!(query, "c{at}:object(oid:\"{id}\"){{...C}} ");
     }
     query.push_str("}} ");
     query.push_str(FRAGMENT);
     json!({ "query": query, "variables": { "owner": owner, "name": repo } }).to_string()
-}
-
-/// What an answer says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    Known(BTreeMap<CommitId, KnownCommit>),
-    /// The question was too large.
-    TooMuch(String),
-    /// Too many questions were asked.
-    Limited(String),
-    /// No answer will come.
-    Refused(String),
 }
 
 #[derive(Deserialize)]
@@ -105,11 +117,10 @@ struct Label {
     name: String,
 }
 
-/// Reads an answer to a question about these commits. What was not asked for is not believed.
-pub(super) fn answer(bytes: &[u8], asked: &[CommitId], base: Option<&str>) -> Answer {
+fn answer(bytes: &[u8], asked: &[UnknownCommit], base: Option<&str>) -> Answer {
     let body: Body = match serde_json::from_slice(bytes) {
         Ok(body) => body,
-        Err(error) => return Answer::Refused(format!("the answer of the forge cannot be read: {error}")),
+        Err(error) => return Answer::unreadable(&error),
     };
     for Error { kind, message } in &body.errors {
         let kind = kind.as_deref().unwrap_or_default();
@@ -127,12 +138,10 @@ pub(super) fn answer(bytes: &[u8], asked: &[CommitId], base: Option<&str>) -> An
     }
     let Some(objects) = body.data.and_then(|data| data.repository) else {
         let message = body.errors.first().map(|error| error.message.clone());
-        return Answer::Refused(
-            message.unwrap_or_else(|| "the forge does not show the repository".to_owned()),
-        );
+        return message.map_or_else(Answer::hidden, Answer::Refused);
     };
     let mut known = BTreeMap::new();
-    for (at, id) in asked.iter().enumerate() {
+    for (at, UnknownCommit { id, .. }) in asked.iter().enumerate() {
         match objects.get(&format!("c{at}")) {
             // The forge does not have the commit.
             Some(None) => {
@@ -151,15 +160,10 @@ impl Object {
     fn known(&self, id: CommitId, base: Option<&str>) -> KnownCommit {
         let pulls = self.associated_pull_requests.as_ref().and_then(|pulls| pulls.nodes.as_ref());
         let merged = pulls.into_iter().flatten().flatten().filter(|pull| pull.merged);
-        // The one that made the commit, else one into the branch of the release, else the oldest.
-        let best = merged.min_by_key(|pull| {
-            let made = pull.merge_commit.as_ref().is_some_and(|commit| commit.oid == id.to_string());
-            let into = base.is_some() && pull.base_ref_name.as_deref() == base;
-            (!made, !into, pull.number)
-        });
-        KnownCommit {
-            login: self.author.as_ref().and_then(|author| Some(author.user.as_ref()?.login.clone())),
-            pull_request: best.map(|pull| KnownPullRequest {
+        let merged = merged.map(|pull| Merged {
+            made: pull.merge_commit.as_ref().is_some_and(|commit| commit.oid == id.to_string()),
+            base: pull.base_ref_name.clone(),
+            pull: KnownPullRequest {
                 number: pull.number,
                 title: pull.title.clone(),
                 author: pull.author.as_ref().map(|author| author.login.clone()),
@@ -167,7 +171,11 @@ impl Object {
                     let labels = pull.labels.as_ref().and_then(|labels| labels.nodes.as_ref());
                     labels.into_iter().flatten().flatten().map(|label| label.name.clone()).collect()
                 },
-            }),
+            },
+        });
+        KnownCommit {
+            login: self.author.as_ref().and_then(|author| Some(author.user.as_ref()?.login.clone())),
+            pull_request: best(merged, base),
         }
     }
 }
@@ -181,9 +189,17 @@ mod tests {
     const ONE: CommitId = CommitId::from_bytes([1; 20]);
     const TWO: CommitId = CommitId::from_bytes([2; 20]);
 
+    fn all(ids: &[CommitId]) -> Vec<UnknownCommit> {
+        ids.iter().map(|id| UnknownCommit::all(*id)).collect()
+    }
+
+    fn answer(bytes: &[u8], asked: &[CommitId], base: Option<&str>) -> Answer {
+        super::answer(bytes, &all(asked), base)
+    }
+
     #[test]
     fn a_question_holds_ids_and_variables() {
-        let body: serde_json::Value = serde_json::from_str(&request("o\"}", "r", &[ONE, TWO])).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&query("o\"}", "r", &all(&[ONE, TWO]))).unwrap();
         assert_eq!(body["variables"], json!({ "owner": "o\"}", "name": "r" }));
         let query = body["query"].as_str().unwrap();
         assert!(
