@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-use crate::model::{AssetName, Digest, DigestAlgorithm, Hasher};
+use crate::model::{AssetName, Digest, DigestAlgorithm};
 use crate::port::{Entry, EntryKind, Files, FilesError};
 
 /// Read buffer; larger ones leave the second-level cache and hash more slowly.
@@ -125,7 +125,8 @@ impl Files for Directory {
     fn digest(&self, path: &Path) -> Result<(Digest, u64), FilesError> {
         let full = self.resolve(path)?;
         let mut file = open(&full)?;
-        digest_reader(&mut file, DigestAlgorithm::Sha256)
+        DigestAlgorithm::Sha256
+            .digest_stream(&mut file)
             .map_err(|source| FilesError::io("read", &full, source))
     }
 
@@ -179,24 +180,11 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FilesError> {
     Ok(bytes)
 }
 
-/// Digest and length of a stream, in one pass.
-pub fn digest_reader(reader: &mut dyn Read, algorithm: DigestAlgorithm) -> io::Result<(Digest, u64)> {
-    let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(read) => hasher.update(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 /// The digest of a file, whatever its size.
 pub fn digest(path: &Path) -> Result<Digest, FilesError> {
     let mut file = open(path)?;
-    let (digest, _) = digest_reader(&mut file, DigestAlgorithm::Sha256)
+    let (digest, _) = DigestAlgorithm::Sha256
+        .digest_stream(&mut file)
         .map_err(|source| FilesError::io("read", path, source))?;
     Ok(digest)
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::CliError;
-use crate::adapter::http::{HttpSettings, Patience};
+use crate::adapter::http::{HttpSettings, Patience, Proxies};
 use crate::adapter::oci::{CredentialSources, Direction, Event, Traffic, Wire, WireSettings};
 use crate::port::Progress as _;
 use crate::ui::Printer;
@@ -21,10 +21,8 @@ impl Context {
     pub(super) fn http_settings(&self) -> Result<HttpSettings, CliError> {
         let authorities =
             self.network.ca_file.as_ref().map(|path| self.read(path, AUTHORITIES_LIMIT)).transpose()?;
-        // The client takes this for every name; everybody else takes it for every address too.
-        let no_proxy = self.variable("NO_PROXY").or_else(|| self.variable("no_proxy"));
-        let direct = no_proxy.is_some_and(|list| list.split(',').any(|part| part.trim() == "*"));
-        Ok(HttpSettings { authorities, offline: self.network.offline, direct })
+        let proxies = Proxies::read(|name| self.variable(name))?;
+        Ok(HttpSettings { authorities, offline: self.network.offline, proxies })
     }
 
     /// How often and how long things are tried again.

@@ -196,10 +196,7 @@ pub async fn decide(
 ) -> Result<Vec<Move>, ImageError> {
     let Facts { listed, mut looked } = facts;
     for (tag, found) in looked.iter_mut() {
-        // The host calls it by another algorithm than the image is known by.
-        if found.is_some_and(|found| found.algorithm() != digest.algorithm()) {
-            *found = registry.resolve_as(tag, digest.algorithm()).await?;
-        }
+        *found = registry.called(tag, *found, digest.algorithm()).await?;
     }
     let all = listed.as_deref().unwrap_or_default();
     let scopes: Vec<Option<RollingScope>> = wanted.tags.iter().map(|tag| wanted.scope_of(tag)).collect();

@@ -86,18 +86,15 @@ pub async fn transfer(transfer: &Transfer<'_>) -> Result<Transferred, ImageError
     let mut arrived = Vec::new();
     for (place, look) in transfer.places.iter().zip(looks) {
         let mut one = Arrived::new(&place.name, place.mode);
-        let look = match look {
-            // The host calls it by another algorithm than the source.
-            Some(Ok(Some(found))) if found.algorithm() != digest.algorithm() => match first {
-                Some(tag) => Some(place.registry.resolve_as(tag, digest.algorithm()).await),
-                None => None,
-            },
-            look => look,
-        };
-        match (look, first) {
-            (Some(Ok(found)), Some(tag)) => drop(one.looked.insert(tag.to_owned(), found)),
-            (Some(Err(error)), _) => one.fail(transfer.at(place, error.into()))?,
-            _ => {}
+        if let (Some(look), Some(tag)) = (look, first) {
+            let called = match look {
+                Ok(found) => place.registry.called(tag, found, digest.algorithm()).await,
+                Err(error) => Err(error),
+            };
+            match called {
+                Ok(found) => drop(one.looked.insert(tag.to_owned(), found)),
+                Err(error) => one.fail(transfer.at(place, error.into()))?,
+            }
         }
         arrived.push(one);
     }

@@ -1,11 +1,14 @@
 //! Digests, written `ALGORITHM:HEX` (OCI image-spec, "Digests").
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512};
+
+/// Bytes of a stream that are hashed at a time.
+const STREAM_BUFFER: usize = 64 << 10;
 
 /// How the digest of content is computed (image-spec, "Registered Algorithms"). Releases name everything by SHA-256;
 /// images may name what they consist of by either.
@@ -36,6 +39,20 @@ impl DigestAlgorithm {
             Self::Sha256 => Sum::Sha256(Sha256::digest(bytes).into()),
             Self::Sha512 => Sum::Sha512(Sha512::digest(bytes).into()),
         })
+    }
+
+    /// Hashes a stream to its end, and counts its bytes.
+    pub fn digest_stream(self, stream: &mut dyn Read) -> io::Result<(Digest, u64)> {
+        let mut hasher = Hasher::new(self);
+        let mut buffer = vec![0; STREAM_BUFFER];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => return Ok(hasher.finish()),
+                Ok(read) => hasher.update(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Reads hexadecimal digits of either case, without the algorithm: 64 of SHA-256, 128 of SHA-512.

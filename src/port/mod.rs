@@ -14,6 +14,6 @@ pub use forge::{
 pub use progress::Progress;
 pub use registry::{
     Abilities, BlobReader, Checked, Content, Exchange, Fault, Hold, Manifest, Put, Registry, RegistryError,
-    Stored, Unlisted, fallback_tag,
+    Stored, TlsFault, Unlisted, fallback_tag,
 };
 pub use trust::{SignerIdentity, Trust, TrustError, Verified};

@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::report::{Reason, Report};
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT};
-use crate::model::{Digest, Hasher, ImageEntry, ReleaseManifest, RollingScope};
+use crate::model::{Digest, ImageEntry, ReleaseManifest, RollingScope};
 use crate::port::{Files, Registry, RegistryError};
 
 /// `image-manifest.json` is the index, and its platforms are those of the manifest.
@@ -136,20 +136,18 @@ async fn blob(registry: &dyn Registry, descriptor: &Descriptor) -> Result<(), Re
     };
     let (size, algorithm) = (descriptor.size, descriptor.digest.algorithm());
     let read = tokio::task::spawn_blocking(move || {
-        let mut hasher = Hasher::new(algorithm);
-        let copied = std::io::copy(&mut reader.take(size.saturating_add(1)), &mut hasher);
-        (copied, hasher.finish())
+        algorithm.digest_stream(&mut reader.take(size.saturating_add(1)))
     });
-    let (copied, (found, size)) = read
+    let hashed = read
         .await
         .map_err(|error| RegistryError::Read { what: descriptor.digest.to_string(), source: error.into() })?;
     let what = format!("blob {}", descriptor.digest);
-    match copied {
+    match hashed {
         Err(error) => Err(RegistryError::Invalid { what, reason: error.to_string() }),
-        Ok(_) if size != descriptor.size => {
+        Ok((_, size)) if size != descriptor.size => {
             Err(RegistryError::SizeMismatch { what, expected: descriptor.size, found: size })
         }
-        Ok(_) if found != descriptor.digest => {
+        Ok((found, _)) if found != descriptor.digest => {
             Err(RegistryError::DigestMismatch { what, expected: descriptor.digest, found })
         }
         Ok(_) => Ok(()),

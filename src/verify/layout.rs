@@ -1,12 +1,11 @@
 //! An OCI layout directory as a closed world: nothing is in it that no release names.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::report::{Reason, Report};
 use crate::format::oci::{Document, ImageIndex, MANIFEST_LIMIT};
-use crate::model::{Digest, DigestAlgorithm, Hasher};
+use crate::model::{Digest, DigestAlgorithm};
 use crate::port::{EntryKind, Files, FilesError};
 
 /// The exact content of `oci-layout` as this tool writes it (image-spec, "oci-layout file").
@@ -118,10 +117,8 @@ fn named(
             extra(report, &name);
             continue;
         };
-        let (mut reader, mut hasher) = (layout.open(Path::new(&name))?, Hasher::new(algorithm));
-        io::copy(&mut reader, &mut hasher)
-            .map_err(|source| FilesError::io("read", Path::new(&name), source))?;
-        let (found, _) = hasher.finish();
+        let hashed = algorithm.digest_stream(&mut layout.open(Path::new(&name))?);
+        let (found, _) = hashed.map_err(|source| FilesError::io("read", Path::new(&name), source))?;
         if found != named {
             let message = format!("its content has the digest {found}");
             report.fail(Reason::Tampered, "verify-digest", &format!("registry/{name}"), message);

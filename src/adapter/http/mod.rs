@@ -2,12 +2,14 @@
 //! elsewhere.
 //!
 //! Bodies are never decoded, so a digest is that of the bytes sent. No redirect is followed here: whoever sends a
-//! request decides where its credentials may go. Proxies come from the environment, but never for this machine itself.
+//! request decides where its credentials may go. Proxies are those that were named, but never for this machine itself.
 
 mod patience;
+mod proxies;
 mod redact;
 
 pub use patience::{Patience, Tries, retry_after};
+pub use proxies::Proxies;
 pub use redact::{reason, scrub, shown};
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -17,6 +19,8 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::tls::Certificate;
 use url::{Host, Url};
+
+use crate::diag::{Hint, Kind};
 
 /// What the client sends as `User-Agent`.
 const USER_AGENT: &str = concat!("kyklos-release/", env!("CARGO_PKG_VERSION"));
@@ -31,8 +35,8 @@ pub struct HttpSettings {
     pub authorities: Option<Vec<u8>>,
     /// No socket is opened.
     pub offline: bool,
-    /// The proxies of the environment are not used.
-    pub direct: bool,
+    /// The proxies on the way.
+    pub proxies: Proxies,
 }
 
 /// Makes clients when they are needed: one for each way out, each with its own connections.
@@ -57,6 +61,14 @@ pub enum HttpError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A variable names a proxy that cannot be used.
+    #[error("the proxy that {variable} names cannot be used: {reason}")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with its value, which may hold a password.
+        reason: &'static str,
+    },
     /// TLS could not be set up.
     #[error("the HTTP client cannot be made: {reason}")]
     Client {
@@ -65,10 +77,37 @@ pub enum HttpError {
     },
 }
 
+impl Hint for HttpError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Offline { .. } => "http-offline",
+            Self::Authorities { .. } => "http-authorities",
+            Self::Proxy { .. } => "http-proxy",
+            Self::Client { .. } => "http-client",
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Usage
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Proxy { variable, .. } => vec![format!("set {variable}=http://[USER:PASSWORD@]HOST:PORT")],
+            Self::Offline { .. } | Self::Authorities { .. } | Self::Client { .. } => Vec::new(),
+        }
+    }
+}
+
 impl Http {
     /// A factory with these settings. Nothing is opened.
     pub fn new(settings: HttpSettings) -> Self {
         Self { settings, clients: Default::default() }
+    }
+
+    /// Host and port of the proxy on the way to a URL.
+    pub fn proxy(&self, url: &Url) -> Option<String> {
+        self.settings.proxies.of(url).map(proxies::shown)
     }
 
     /// Whether certificate authorities were named.
@@ -83,11 +122,16 @@ impl Http {
             let host = format!("{}{port}", url.host_str().unwrap_or_default());
             return Err(HttpError::Offline { host });
         }
-        let (secure, local) = (url.scheme() == "https", is_loopback(url));
-        let slot = &self.clients[usize::from(secure) * 2 + usize::from(local)];
+        let (secure, proxy) = (url.scheme() == "https", self.settings.proxies.of(url));
+        let slot = &self.clients[usize::from(secure) * 2 + usize::from(proxy.is_some())];
         if let Some(client) = slot.get() {
             return Ok(client);
         }
+        // Where the environment names none, the system may; a local server is reached directly all the same.
+        let of_system = self.settings.proxies.is_empty() && !is_loopback(url);
+        let of_system = of_system && cfg!(any(target_os = "macos", windows));
+        let by = proxy.map(|proxy| reqwest::Proxy::all(proxy.clone())).transpose();
+        let by = by.map_err(|error| HttpError::Client { reason: reason(&error) })?;
         let make = || {
             let builder = Client::builder()
                 .user_agent(USER_AGENT)
@@ -99,9 +143,10 @@ impl Http {
                 .no_deflate()
                 .no_brotli()
                 .no_zstd();
-            if local || self.settings.direct { builder.no_proxy() } else { builder }
+            let builder = if of_system { builder } else { builder.no_proxy() };
+            by.iter().cloned().fold(builder, reqwest::ClientBuilder::proxy)
         };
-        let client = if secure {
+        let client = if secure || proxy.is_some_and(|proxy| proxy.scheme() == "https") {
             self.secure(make)?
         } else {
             // Without TLS there is no reason to read the certificate authorities of the system.

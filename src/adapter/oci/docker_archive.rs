@@ -11,7 +11,6 @@ use super::fault::invalid;
 use super::memory::Memory;
 use super::place::Place;
 use super::tarball::{Links, places};
-use crate::adapter::fs::digest_reader;
 use crate::format::docker_archive::{self, MANIFEST_LIMIT, SavedImage};
 use crate::format::oci::{CONFIG_LIMIT, Descriptor, ImageConfig, ImageManifest, media_type};
 use crate::model::{Digest, DigestAlgorithm, is_image_tag};
@@ -132,7 +131,7 @@ impl Import<'_> {
 }
 
 fn hash(name: &str, place: &Place, algorithm: DigestAlgorithm) -> Result<Digest, RegistryError> {
-    let read = digest_reader(&mut place.open(0), algorithm);
+    let read = algorithm.digest_stream(&mut place.open(0));
     Ok(read.map_err(|source| RegistryError::Read { what: name.to_owned(), source })?.0)
 }
 

@@ -50,6 +50,21 @@ pub enum Fault {
     Refused,
 }
 
+/// Why a connection is not secure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFault {
+    /// Nobody who is trusted vouches for the certificate.
+    Issuer,
+    /// The certificate is for other names.
+    Name,
+    /// The certificate is not valid now.
+    Time,
+    /// The host does not speak TLS.
+    None,
+    /// Anything else.
+    Other,
+}
+
 /// Why a registry did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
@@ -117,6 +132,16 @@ pub enum RegistryError {
         /// What was asked.
         exchange: Box<Exchange>,
         /// What broke.
+        reason: String,
+    },
+    /// The host cannot be spoken to securely. Nothing was sent.
+    #[error("{host} is not spoken to, the connection is not secure: {reason}")]
+    Insecure {
+        /// The host with its port.
+        host: String,
+        /// What is missing.
+        fault: TlsFault,
+        /// The same in the words of the TLS library.
         reason: String,
     },
     /// A host may not be reached.
@@ -200,6 +225,7 @@ impl Hint for RegistryError {
                 Fault::Refused => "registry-refused",
             },
             Self::Unreached { .. } => "registry-unreached",
+            Self::Insecure { .. } => "registry-insecure",
             Self::Offline { .. } => "registry-offline",
             Self::Astray { .. } => "registry-astray",
             Self::Credentials { .. } => "registry-credentials",
@@ -224,7 +250,7 @@ impl Hint for RegistryError {
             },
             Self::Unreached { .. } => Kind::Interrupted,
             Self::Offline { .. } | Self::Client { .. } => Kind::Usage,
-            Self::Credentials { .. } => Kind::Denied,
+            Self::Credentials { .. } | Self::Insecure { .. } => Kind::Denied,
             Self::Read { .. } | Self::Changed { .. } => Kind::Interrupted,
             Self::Io { source, .. } => weight(source),
         }
@@ -246,6 +272,7 @@ impl Hint for RegistryError {
             | Self::TooLarge { .. }
             | Self::Invalid { .. }
             | Self::NotStored { .. }
+            | Self::Insecure { .. }
             | Self::Offline { .. }
             | Self::Astray { .. }
             | Self::Credentials { .. }
@@ -271,6 +298,18 @@ impl Hint for RegistryError {
                 Fault::Missing | Fault::Conflict | Fault::Refused => Vec::new(),
             },
             Self::Unreached { .. } => again(),
+            Self::Insecure { fault, .. } => match fault {
+                TlsFault::Issuer => vec![
+                    "name a certificate authority that vouches for the host with --ca-file FILE or SSL_CERT_FILE"
+                        .to_owned(),
+                ],
+                TlsFault::Name => vec!["name the host as its certificate does".to_owned()],
+                TlsFault::Time => vec!["look at the clock of this machine, then at that of the host".to_owned()],
+                TlsFault::None => vec![
+                    "with --plain-http it is spoken to without encryption; nobody logs in to such a host".to_owned(),
+                ],
+                TlsFault::Other => Vec::new(),
+            },
             Self::Io { source, .. } => way_out(source),
             Self::Changed { .. } => {
                 vec!["run the same command again; it adds to what is there now".to_owned()]

@@ -4,7 +4,7 @@ mod content;
 mod error;
 
 pub use content::{BlobReader, Checked, Content};
-pub use error::{Exchange, Fault, RegistryError};
+pub use error::{Exchange, Fault, RegistryError, TlsFault};
 
 use async_trait::async_trait;
 
@@ -144,13 +144,22 @@ pub trait Registry {
         tag: &str,
         algorithm: DigestAlgorithm,
     ) -> Result<Option<Digest>, RegistryError> {
-        match self.resolve(tag).await? {
-            Some(found) if found.algorithm() != algorithm => {
-                let manifest = self.tagged(tag, MANIFEST_LIMIT).await?;
-                Ok(manifest.map(|manifest| algorithm.digest(&manifest.bytes)))
-            }
-            found => Ok(found),
+        let found = self.resolve(tag).await?;
+        self.called(tag, found, algorithm).await
+    }
+
+    /// What a tag was found to point to, computed by an algorithm. No request unless it was found by another.
+    async fn called(
+        &self,
+        tag: &str,
+        found: Option<Digest>,
+        algorithm: DigestAlgorithm,
+    ) -> Result<Option<Digest>, RegistryError> {
+        if found.is_none_or(|found| found.algorithm() == algorithm) {
+            return Ok(found);
         }
+        let manifest = self.tagged(tag, MANIFEST_LIMIT).await?;
+        Ok(manifest.map(|manifest| algorithm.digest(&manifest.bytes)))
     }
 
     /// Every tag, sorted; all pages of them.

@@ -237,3 +237,32 @@ fn a_document_tells_its_type_where_the_host_does_not() {
         assert_eq!(found.media_type, kind, "{said} {document}");
     }
 }
+
+#[test]
+fn a_host_that_takes_no_head_is_asked_for_the_bytes() {
+    for status in [405, 501] {
+        let host = TestRegistry::start(Options::default());
+        let registry = host.open("a");
+        let bytes = manifest(b"layer", None);
+        wait(async {
+            for blob in [&b"layer"[..], EMPTY] {
+                registry.put_blob(&Content::bytes(Digest::of(blob), blob.to_vec()), None).await.unwrap();
+            }
+            let manifest = Manifest::of(media_type::MANIFEST, bytes.clone());
+            let _ = registry.put(&manifest, &["v1".to_owned()]).await.unwrap();
+            host.forget();
+            host.fail("HEAD", "", 100, Fault::Answer(status, "Allow: GET", ""));
+            assert_eq!(registry.resolve("v1").await.unwrap(), Some(Digest::of(&bytes)));
+            assert_eq!(registry.stat(&Digest::of(&bytes)).await.unwrap(), Some(manifest.descriptor()));
+            assert_eq!(registry.resolve("v2").await.unwrap(), None);
+            assert!(registry.has_blob(&Digest::of(b"layer")).await.unwrap());
+            assert!(!registry.has_blob(&Digest::of(b"other")).await.unwrap());
+            // As much of it as of any manifest.
+            host.fail("GET", "manifests", 1, Fault::Endless);
+            let error = registry.resolve("v1").await.unwrap_err();
+            assert!(matches!(error, RegistryError::TooLarge { limit: MANIFEST_LIMIT, .. }), "{error}");
+        });
+        let methods: Vec<String> = host.log().into_iter().map(|one| one.method).collect();
+        assert_eq!(methods, ["HEAD", "GET", "GET", "GET", "GET", "GET", "GET"], "{status}");
+    }
+}

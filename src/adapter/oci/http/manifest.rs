@@ -12,9 +12,9 @@ use url::Url;
 use super::HttpRegistry;
 use super::answer::{length, text};
 use super::redirect::{follow, same_origin};
-use super::send::{Ask, Place};
+use super::send::{Ask, Place, Reply};
 use crate::adapter::http::shown;
-use crate::format::oci::{Descriptor, Document, json_of, media_type};
+use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, json_of, media_type};
 use crate::model::{Digest, DigestAlgorithm, is_image_tag};
 use crate::port::{Fault, Manifest, Put, RegistryError, Unlisted};
 
@@ -102,8 +102,16 @@ impl HttpRegistry {
         expected: Option<&Digest>,
     ) -> Result<Option<Descriptor>, RegistryError> {
         let path = format!("manifests/{name}");
+        let by_bytes = async || {
+            let found = self.get(name, expected, MANIFEST_LIMIT).await?;
+            Ok(found.map(|found| found.descriptor()))
+        };
         let ask = Ask::below(Method::HEAD, path.clone()).header("accept", ACCEPT).may_miss();
-        let Some(reply) = self.send(&ask).await? else { return Ok(None) };
+        let reply = match self.head_of(&ask).await? {
+            Head::There(reply) => reply,
+            Head::Missing => return Ok(None),
+            Head::NotTaken => return by_bytes().await,
+        };
         let declared = text(&reply.headers, "content-type").and_then(|value| value.split(';').next());
         let known = announced(&reply.headers).or(expected.copied());
         // A host may call it by another algorithm than it was asked by; then the bytes have to tell.
@@ -111,8 +119,7 @@ impl HttpRegistry {
         let (Some(digest), Some(size), Some(media_type)) =
             (known.filter(comparable), length(&reply.headers), declared)
         else {
-            let found = self.get(name, expected, crate::format::oci::MANIFEST_LIMIT).await?;
-            return Ok(found.map(|found| found.descriptor()));
+            return by_bytes().await;
         };
         self.recognise(&reply.headers, &digest);
         if let Some(expected) = expected.filter(|expected| **expected != digest) {
@@ -120,6 +127,23 @@ impl HttpRegistry {
             return Err(RegistryError::DigestMismatch { what, expected: *expected, found: digest });
         }
         Ok(Some(Descriptor::new(media_type.trim(), digest, size)))
+    }
+
+    /// Sends a `HEAD`. There are proxies that pass none on (405, 501); a host behind one is asked with it once.
+    async fn head_of(&self, ask: &Ask<'_>) -> Result<Head, RegistryError> {
+        let host = &self.inner.host;
+        if host.known().no_head {
+            return Ok(Head::NotTaken);
+        }
+        match self.send(ask).await {
+            Ok(Some(reply)) => Ok(Head::There(reply)),
+            Ok(None) => Ok(Head::Missing),
+            Err(RegistryError::Answered { exchange, .. }) if matches!(exchange.status, Some(405 | 501)) => {
+                host.learn(|known| known.no_head = true);
+                Ok(Head::NotTaken)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What the answer with a manifest gives away. Hosts made of `distribution` (docker-registry and many others) show an
@@ -347,10 +371,23 @@ impl HttpRegistry {
 
     /// Whether a blob is there.
     pub(super) async fn has(&self, digest: &Digest) -> Result<bool, RegistryError> {
-        let ask = Ask::below(Method::HEAD, format!("blobs/{digest}")).may_miss();
-        let reply = self.send(&ask).await?;
+        let path = format!("blobs/{digest}");
+        let reply = match self.head_of(&Ask::below(Method::HEAD, path.clone()).may_miss()).await? {
+            Head::There(reply) => Some(reply),
+            Head::Missing => None,
+            // Its bytes are not read.
+            Head::NotTaken => self.send(&Ask::below(Method::GET, path).may_miss()).await?,
+        };
         Ok(reply.is_some_and(|reply| reply.status != StatusCode::NO_CONTENT))
     }
+}
+
+/// What came of a `HEAD`.
+enum Head {
+    There(Reply),
+    Missing,
+    /// The host is to be asked otherwise.
+    NotTaken,
 }
 
 fn check_tag(tag: &str) -> Result<(), RegistryError> {

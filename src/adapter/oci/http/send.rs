@@ -1,29 +1,25 @@
 //! The one way to a host: authorization, limits, redirects, tries, counting and telling are here and nowhere else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Body, Method, Response, StatusCode};
-use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::HttpRegistry;
-use super::answer::{self, BodyError, ERROR_LIMIT, LEAST, Refusal};
-use super::line::{Line, of_http};
+use super::answer::{self, BodyError, ERROR_LIMIT, Refusal};
+use super::line::{Broken, Leaving, announced, of_http, secret};
 use super::redirect::{HOPS, follow, same_origin};
 use super::traffic::Event;
-use crate::adapter::http::{Tries, reason, retry_after, shown};
-use crate::port::{Exchange, Fault, RegistryError};
+use crate::adapter::http::Tries;
+use crate::port::{Exchange, Fault, RegistryError, TlsFault};
 
 /// How often a 403 is tried again after this process has written something: hosts deny for a moment what they have just
 /// allowed.
 const FORBIDDEN_TRIES: u32 = 2;
-
-/// What the client says when a proxy opens no tunnel without a login.
-const PROXY_LOGIN: &str = "proxy authorization required";
 
 /// How often the authorization of one request may be put right.
 const CHALLENGES: usize = 2;
@@ -122,6 +118,16 @@ pub(super) enum Failed {
     Moved { to: Url, astray: bool, error: RegistryError },
 }
 
+impl Failed {
+    fn error(&self) -> &RegistryError {
+        let (Self::Final(error)
+        | Self::Passing { error, .. }
+        | Self::Missing(error)
+        | Self::Forbidden(error)) = self;
+        error
+    }
+}
+
 impl From<Failed> for RegistryError {
     fn from(failed: Failed) -> Self {
         match failed {
@@ -133,15 +139,6 @@ impl From<Failed> for RegistryError {
         }
     }
 }
-
-/// How far a body is that is being sent.
-struct Leaving {
-    sent: Arc<AtomicU64>,
-    length: u64,
-}
-
-/// Why a request has no answer.
-struct Broken(String);
 
 impl HttpRegistry {
     /// Sends a request that may be repeated, until there is an answer or no patience left. `None` is a 404 that the
@@ -218,9 +215,7 @@ impl HttpRegistry {
             let answer = self.transmit(ask, &url, authorization.as_deref(), streamed).await;
             let response = match answer {
                 Ok(response) => response,
-                Err(Failed::Passing { error, .. })
-                    if next.is_none() && !was_streamed && self.falls_back(&home, &error) =>
-                {
+                Err(failed) if next.is_none() && !was_streamed && self.falls_back(&home, failed.error()) => {
                     continue;
                 }
                 Err(failed) => return Err(failed),
@@ -299,8 +294,11 @@ impl HttpRegistry {
     /// Whether a server on this machine turned out to speak without TLS. One with a certificate that is not trusted
     /// does not.
     fn falls_back(&self, home: &Url, error: &RegistryError) -> bool {
-        let RegistryError::Unreached { reason, .. } = error else { return false };
-        let no_tls = reason.contains("corrupt message") || reason.contains("handshake eof");
+        let no_tls = match error {
+            RegistryError::Insecure { fault, .. } => *fault == TlsFault::None,
+            RegistryError::Unreached { reason, .. } => reason.contains("handshake eof"),
+            _ => false,
+        };
         no_tls && !self.inner.host.auth.met() && home.scheme() == "https" && self.inner.host.fall_back()
     }
 
@@ -333,15 +331,13 @@ impl HttpRegistry {
         // never closed.
         let rest = ask.headers.iter().any(|(name, _)| *name == "range");
         let _slot = if rest { None } else { self.inner.host.slots.acquire().await.ok() };
-        line.exchange(request, url, leaving).await.map_err(|broken| {
-            let exchange = self.exchange(ask);
-            if broken.0.contains(PROXY_LOGIN) {
-                // A tunnel that is not opened has no answer of the host.
-                let exchange = Box::new(Exchange { status: Some(407), ..exchange });
-                return Failed::Final(RegistryError::Answered { fault: Fault::Denied, exchange });
+        line.exchange(request, url, leaving).await.map_err(|broken| match broken {
+            Broken::Passing(_) => {
+                Failed::Passing { error: broken.into_error(self.exchange(ask)), announced: None }
             }
-            let error = RegistryError::Unreached { exchange: Box::new(exchange), reason: broken.0 };
-            Failed::Passing { error, announced: None }
+            Broken::Insecure { .. } | Broken::ProxyLogin(_) => {
+                Failed::Final(broken.into_error(self.exchange(ask)))
+            }
         })
     }
 
@@ -374,7 +370,13 @@ impl HttpRegistry {
             refusal.missing.clear();
         }
         let (fault, missing) = (refusal.fault, refusal.missing.clone());
-        let error = refusal.into_error(self.exchange(ask), status);
+        let mut exchange = self.exchange(ask);
+        if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) =
+            (status, self.inner.line.http.proxy(response.url()))
+        {
+            exchange.host = format!("the proxy {proxy}");
+        }
+        let error = refusal.into_error(exchange, status);
         let host = &self.inner.host;
         host.doubt(&missing);
         let ours =
@@ -440,140 +442,4 @@ impl HttpRegistry {
 /// 301, 302, 303, 307, 308.
 fn leads_on(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-fn secret(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
-}
-
-#[expect(clippy::disallowed_methods, reason = "a date in an answer is compared with the clock")]
-fn announced(headers: &HeaderMap) -> Option<Duration> {
-    let value = answer::text(headers, "retry-after")?;
-    retry_after(value, answer::text(headers, "date"), jiff::Timestamp::now())
-}
-
-impl Line {
-    /// Sends a request and waits for the head of the answer. Counted and told.
-    async fn exchange(
-        &self,
-        request: reqwest::RequestBuilder,
-        url: &Url,
-        leaving: Option<Leaving>,
-    ) -> Result<Response, Broken> {
-        let number = self.traffic.count();
-        let begin = Instant::now();
-        let (client, request) = request.build_split();
-        let request = request.map_err(|error| Broken(reason(&error)))?;
-        let method = request.method().to_string();
-        let answer = self.waited(client.execute(request), leaving).await;
-        self.traffic.tell(|| Event::Request {
-            number,
-            method,
-            url: shown(url),
-            status: answer.as_ref().ok().map(|response| response.status().as_u16()),
-            error: answer.as_ref().err().map(|broken| broken.0.clone()),
-            elapsed: begin.elapsed(),
-        });
-        answer
-    }
-
-    /// Waits as long as something moves, and not too slowly.
-    async fn waited(
-        &self,
-        answer: impl Future<Output = reqwest::Result<Response>>,
-        leaving: Option<Leaving>,
-    ) -> Result<Response, Broken> {
-        tokio::pin!(answer);
-        let mut before = 0;
-        loop {
-            match timeout(self.patience.idle, &mut answer).await {
-                Ok(answer) => {
-                    return answer.map_err(|error| Broken(reason(&error)));
-                }
-                Err(_) => {
-                    let now = leaving.as_ref().map_or(0, |body| body.sent.load(Ordering::Relaxed));
-                    let rest = leaving.as_ref().is_some_and(|body| now == body.length);
-                    // The last bytes may be few, and the host may need a while to count them all.
-                    if now - before < LEAST && !(rest && now > before) {
-                        let idle = self.patience.idle;
-                        return Err(Broken(format!(
-                            "no answer in {idle:?}, and {} bytes left",
-                            now - before
-                        )));
-                    }
-                    before = now;
-                }
-            }
-        }
-    }
-
-    /// Asks a token server: a form is posted, anything else is a GET. No redirect is followed.
-    pub(super) async fn token(
-        &self,
-        host: &str,
-        url: Url,
-        authorization: Option<String>,
-        form: Option<String>,
-        limit: u64,
-    ) -> Result<Bytes, RegistryError> {
-        let client = self.http.client(&url).map_err(of_http)?;
-        let request = || {
-            let request = match &form {
-                Some(form) => client
-                    .post(url.clone())
-                    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                    .body(form.clone()),
-                None => client.get(url.clone()),
-            };
-            match authorization.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
-                Some(value) => request.header(AUTHORIZATION, secret(value)),
-                None => request,
-            }
-        };
-        let told = Exchange {
-            host: host.to_owned(),
-            repository: shown(&url),
-            request: "a token".to_owned(),
-            ..Exchange::default()
-        };
-        let mut tries = Tries::default();
-        loop {
-            let (error, wait) = match self.exchange(request(), &url, None).await {
-                Err(broken) => {
-                    let exchange = Box::new(told.clone());
-                    (RegistryError::Unreached { exchange, reason: broken.0 }, None)
-                }
-                Ok(mut response) => {
-                    let (status, wait) = (response.status(), announced(response.headers()));
-                    match answer::body(&mut response, limit, self.patience.idle).await {
-                        Ok(body) if status.is_success() => return Ok(body),
-                        Err(BodyError::TooLarge) if status.is_success() => {
-                            let what = format!("the answer of {}", shown(&url));
-                            return Err(RegistryError::TooLarge { what, limit });
-                        }
-                        Err(BodyError::Broken(reason)) if status.is_success() => {
-                            (RegistryError::Unreached { exchange: Box::new(told.clone()), reason }, None)
-                        }
-                        read => {
-                            let mut refusal = Refusal::read(status, &read.unwrap_or_default());
-                            let passing = refusal.fault == Fault::Transient;
-                            if matches!(status.as_u16(), 400 | 401 | 403) {
-                                // A token server that does not know who asks says so with any of these.
-                                refusal.fault = Fault::Denied;
-                            }
-                            let error = refusal.into_error(told.clone(), status);
-                            if !passing {
-                                return Err(error);
-                            }
-                            (error, wait)
-                        }
-                    }
-                }
-            };
-            let Some(wait) = tries.next(&self.patience, wait) else { return Err(error) };
-            self.traffic.tell(|| Event::Wait { reason: error.to_string(), wait });
-            tokio::time::sleep(wait).await;
-        }
-    }
 }

@@ -134,6 +134,8 @@ pub(super) struct Known {
     pub(super) abilities: Abilities,
     /// Whether a mount from the repository itself tells if a blob is there.
     pub(super) no_self_mount: bool,
+    /// Whether the host takes no `HEAD`.
+    pub(super) no_head: bool,
     /// How much of a blob goes into one request.
     pub(super) smaller_uploads: u8,
 }
