@@ -10,7 +10,7 @@ mod redact;
 
 pub use patience::{Patience, Tries, retry_after};
 pub use proxies::Proxies;
-pub use redact::{reason, scrub, shown};
+pub use redact::{cause, reason, scrub, shown};
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;

@@ -23,15 +23,28 @@ const SECRETS: &[&str] = &[
     "github_pat_",
 ];
 
-/// Scheme, host and path of a URL: queries hold signatures and tokens, user information is one.
+/// What stands before the name of an upload session (distribution-spec, "Pushing Blobs").
+const SESSIONS: &str = "/blobs/uploads/";
+
+/// Scheme, host and path of a URL: queries hold signatures and tokens, user information is one. The name of an upload
+/// session is left out as well: who knows it may go on with the upload at some hosts.
 pub fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{host}{port}{}", url.scheme(), url.path())
+    let path = match url.path().split_once(SESSIONS) {
+        Some((before, session)) if !session.is_empty() => format!("{before}{SESSIONS}…"),
+        _ => url.path().to_owned(),
+    };
+    format!("{}://{host}{port}{path}", url.scheme())
 }
 
 /// Why a request failed, without its URL: the cause that stands behind all others.
 pub fn reason(error: &reqwest::Error) -> String {
+    scrub(&cause(error))
+}
+
+/// The same in full. It may hold text of the other side.
+pub fn cause(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -41,7 +54,7 @@ pub fn reason(error: &reqwest::Error) -> String {
     if text.is_empty() {
         text = if error.is_timeout() { "timed out" } else { "the request failed" }.to_owned();
     }
-    scrub(&text)
+    text
 }
 
 /// Foreign text that may be shown: control characters escaped, at most 200 characters, and nothing behind a word that
@@ -66,6 +79,8 @@ mod tests {
     fn no_secret_is_shown() {
         let url = "https://u:p@cdn.example:8443/a/b?X-Amz-Signature=abc&sig=def#f".parse().unwrap();
         assert_eq!(shown(&url), "https://cdn.example:8443/a/b");
+        let session = "https://ghcr.io/v2/a/blobs/uploads/cafe?_state=x".parse().unwrap();
+        assert_eq!(shown(&session), "https://ghcr.io/v2/a/blobs/uploads/…");
         assert_eq!(scrub("denied: \"x\"\u{1b}[2J"), "denied: \"x\"\\u{1b}[2J");
         for text in [
             "got Authorization: Basic dXNlcjpwYXNz",

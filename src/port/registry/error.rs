@@ -135,13 +135,13 @@ pub enum RegistryError {
         reason: String,
     },
     /// The host cannot be spoken to securely. Nothing was sent.
-    #[error("{host} is not spoken to, the connection is not secure: {reason}")]
+    #[error("{host} is not trusted: {reason}")]
     Insecure {
         /// The host with its port.
         host: String,
         /// What is missing.
         fault: TlsFault,
-        /// The same in the words of the TLS library.
+        /// The same in words.
         reason: String,
     },
     /// A host may not be reached.

@@ -16,7 +16,7 @@ use super::answer::{self, BodyError, LEAST, Refusal};
 use super::credentials::CredentialSources;
 use super::redirect::host_of;
 use super::traffic::{Event, Traffic};
-use crate::adapter::http::{Http, HttpError, Patience, Tries, reason, retry_after, shown};
+use crate::adapter::http::{Http, HttpError, Patience, Tries, cause, reason, retry_after, scrub, shown};
 use crate::port::{Exchange, Fault, RegistryError, TlsFault};
 
 /// Something that is still to be said to a host when everything else is done.
@@ -179,11 +179,13 @@ impl Line {
 
     /// What the client says of a request without an answer, and what is on the way.
     fn broken(&self, url: &Url, error: &reqwest::Error) -> Broken {
-        let reason = reason(error);
-        let proxy = self.http.proxy(url);
-        let fault = tls_fault(&reason);
-        match (fault, proxy) {
-            (Some(fault), _) => Broken::Insecure { host: host_of(url), fault, reason },
+        let cause = cause(error);
+        let (reason, proxy) = (scrub(&cause), self.http.proxy(url));
+        match (tls_fault(&cause), proxy) {
+            (Some(fault), _) => {
+                let reason = scrub(&in_words(fault, &cause));
+                Broken::Insecure { host: host_of(url), fault, reason }
+            }
             (None, Some(proxy)) if reason.contains("proxy authorization required") => {
                 Broken::ProxyLogin(proxy)
             }
@@ -202,13 +204,34 @@ fn tls_fault(reason: &str) -> Option<TlsFault> {
     [
         (certificate && reason.contains("not valid for"), TlsFault::Name),
         (certificate && (reason.contains("expired") || reason.contains("not valid yet")), TlsFault::Time),
-        (certificate && reason.contains("UnknownIssuer"), TlsFault::Issuer),
-        (certificate && reason.contains("CaUsedAsEndEntity"), TlsFault::Issuer),
+        (certificate && ISSUER.iter().any(|word| reason.contains(word)), TlsFault::Issuer),
         (reason.contains("received corrupt message"), TlsFault::None),
         (certificate || reason.contains("received fatal alert"), TlsFault::Other),
     ]
     .into_iter()
     .find_map(|(is, fault)| is.then_some(fault))
+}
+
+/// What the TLS library says when nobody who is trusted vouches for a certificate. A bad signature is of an authority that
+/// only has the name of a trusted one.
+const ISSUER: &[&str] = &["UnknownIssuer", "BadSignature", "CaUsedAsEndEntity"];
+
+/// The same for a person.
+fn in_words(fault: TlsFault, reason: &str) -> String {
+    match fault {
+        TlsFault::Issuer => "nobody who is trusted vouches for its certificate".to_owned(),
+        TlsFault::Name => {
+            let names = reason.split_once("only valid for ").map(|(_, names)| names).unwrap_or_default();
+            let name =
+                |text: &str| text.trim_start_matches(|c| c != '(').trim_matches(['(', ')', '"']).to_owned();
+            let names: Vec<String> = names.split(", ").take(4).map(name).collect();
+            format!("its certificate is for {}", names.join(", "))
+        }
+        TlsFault::Time if reason.contains("not valid yet") => "its certificate is not valid yet".to_owned(),
+        TlsFault::Time => "its certificate has expired".to_owned(),
+        TlsFault::None => "it does not speak TLS".to_owned(),
+        TlsFault::Other => reason.to_owned(),
+    }
 }
 
 /// How far a body is that is being sent.

@@ -136,7 +136,7 @@ impl HttpRegistry {
             return Ok(Head::NotTaken);
         }
         match self.send(ask).await {
-            Ok(Some(reply)) => Ok(Head::There(reply)),
+            Ok(Some(reply)) => Ok(Head::There(Box::new(reply))),
             Ok(None) => Ok(Head::Missing),
             Err(RegistryError::Answered { exchange, .. }) if matches!(exchange.status, Some(405 | 501)) => {
                 host.learn(|known| known.no_head = true);
@@ -373,7 +373,7 @@ impl HttpRegistry {
     pub(super) async fn has(&self, digest: &Digest) -> Result<bool, RegistryError> {
         let path = format!("blobs/{digest}");
         let reply = match self.head_of(&Ask::below(Method::HEAD, path.clone()).may_miss()).await? {
-            Head::There(reply) => Some(reply),
+            Head::There(reply) => Some(*reply),
             Head::Missing => None,
             // Its bytes are not read.
             Head::NotTaken => self.send(&Ask::below(Method::GET, path).may_miss()).await?,
@@ -384,7 +384,7 @@ impl HttpRegistry {
 
 /// What came of a `HEAD`.
 enum Head {
-    There(Reply),
+    There(Box<Reply>),
     Missing,
     /// The host is to be asked otherwise.
     NotTaken,

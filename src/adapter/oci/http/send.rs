@@ -123,7 +123,8 @@ impl Failed {
         let (Self::Final(error)
         | Self::Passing { error, .. }
         | Self::Missing(error)
-        | Self::Forbidden(error)) = self;
+        | Self::Forbidden(error)
+        | Self::Moved { error, .. }) = self;
         error
     }
 }
