@@ -10,6 +10,7 @@ mod corpus;
 mod docs;
 mod floors;
 mod flow;
+mod hostile;
 mod layout;
 mod look;
 mod look_far;

@@ -1,4 +1,4 @@
-//! The flags of the network, and what a registry can do to the process.
+//! The flags of the network, and where logins are.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn host(options: Options) -> TestRegistry {
     host
 }
 
-pub(super) fn fill(host: &TestRegistry) {
+fn fill(host: &TestRegistry) {
     host.change("app", |stored| {
         let config = Digest::of(CONFIG.as_bytes());
         let manifest = format!(
@@ -34,7 +34,7 @@ pub(super) fn fill(host: &TestRegistry) {
     });
 }
 
-pub(super) fn login(here: &Path, host: &str) {
+fn login(here: &Path, host: &str) {
     let logins = serde_json::json!({"auths": {host: {"auth": "bWU6c2VjcmV0"}}});
     std::fs::create_dir_all(here.join(".docker")).unwrap();
     std::fs::write(here.join(".docker/config.json"), logins.to_string()).unwrap();
@@ -194,21 +194,6 @@ fn a_system_without_certificate_authorities_can_still_be_used() {
     assert!(run.stderr().contains("it holds no certificate"), "{}", run.stderr());
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn endless_answers_take_no_memory() {
-    for (method, place) in [("GET", "manifests"), ("GET", "blobs"), ("HEAD", "manifests")] {
-        let here = tempfile::tempdir().unwrap();
-        let host = host(Options::default());
-        host.fail(method, place, 100, Fault::Endless);
-        let target = format!("{}/app:v1", host.host());
-        let command = kyklos(here.path()).args("image check").arg(&target);
-        let (run, peak) = command.peak();
-        assert!(run.code() != 70 && run.code() != -1, "{}", run.show());
-        assert!(peak < 64 << 10, "{method} {place}: {peak} KiB\n{}", run.show());
-    }
-}
-
 #[test]
 fn a_closed_pipe_is_no_reason_to_fail() {
     let here = tempfile::tempdir().unwrap();
@@ -241,35 +226,6 @@ fn a_certificate_authority_that_was_named_is_trusted() {
         );
     }
     assert!(host.log().iter().all(|one| one.path != "/v2/"));
-}
-
-#[test]
-fn a_layer_that_is_said_to_be_elsewhere_is_not_looked_for_there() {
-    let here = tempfile::tempdir().unwrap();
-    let elsewhere = TestRegistry::start(Options::default());
-    let host = TestRegistry::start(Options { checks_named: false, ..Options::default() });
-    host.change("app", |stored| {
-        let config = Digest::of(CONFIG.as_bytes());
-        stored.blobs.insert(config.to_string(), CONFIG.as_bytes().to_vec().into());
-        let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{config}","size":{}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip","digest":"{}","size":5,"urls":["http://{}/layer"]}}]}}"#,
-            media_type::MANIFEST,
-            media_type::CONFIG,
-            CONFIG.len(),
-            Digest::of(b"layer"),
-            elsewhere.host()
-        );
-        let digest = Digest::of(manifest.as_bytes()).to_string();
-        stored.manifests.insert(digest.clone(), (media_type::MANIFEST.to_owned(), manifest.into_bytes()));
-        stored.tags.insert("v1".to_owned(), digest);
-    });
-    for command in ["image inspect", "image check", "image copy --referrers"] {
-        let target = format!("{}/app:v1", host.host());
-        let run = kyklos(here.path()).args(command).arg(target);
-        let run = if command.contains("copy") { run.arg("oci:copied:v1") } else { run }.run();
-        assert!(run.code() != 70, "{}", run.show());
-    }
-    assert_eq!(elsewhere.log().len(), 0);
 }
 
 #[test]

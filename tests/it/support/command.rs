@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+const KYKLOS: &str = env!("CARGO_BIN_EXE_kyklos-release");
+
 /// The binary, in a directory, with nothing of the environment but what a test sets.
 pub(crate) struct Kyklos {
     command: Command,
@@ -10,7 +12,7 @@ pub(crate) struct Kyklos {
 
 /// The binary in a directory.
 pub(crate) fn kyklos(directory: &Path) -> Kyklos {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kyklos-release"));
+    let mut command = Command::new(KYKLOS);
     command.current_dir(directory).env_clear().env("HOME", directory).env("GIT_CONFIG_NOSYSTEM", "1");
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
     if let Some(path) = std::env::var_os("PATH") {
@@ -74,33 +76,54 @@ impl Kyklos {
         started.child.wait().expect("the process ends");
     }
 
-    /// Runs it and looks at how much memory it takes, in KiB.
+    /// Runs it and looks at how much memory and time it takes. After the limit it is ended.
     #[cfg(target_os = "linux")]
-    pub(crate) fn peak(self) -> (Run, u64) {
+    pub(crate) fn measured(self, limit: std::time::Duration) -> Measured {
+        let begin = std::time::Instant::now();
         let started = self.spawn();
+        let id = started.child.id().to_string();
         let status = format!("/proc/{}/status", started.child.id());
         let watcher = std::thread::spawn(move || {
             let mut peak = 0;
             // A process that has ended and was not waited for has no memory any more.
             while let Ok(text) = std::fs::read_to_string(&status) {
-                let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-                let Some(now) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+                let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+                let Some(now) =
+                    field("VmHWM:").and_then(|line| line.strip_suffix(" kB")?.parse::<u64>().ok())
                 else {
                     break;
                 };
-                peak = peak.max(now);
-                std::thread::sleep(std::time::Duration::from_millis(2));
+                // Until it has become another program its memory is that of this one.
+                if field("Name:").is_some_and(|name| KYKLOS.ends_with(name)) {
+                    peak = peak.max(now);
+                }
+                if begin.elapsed() > limit {
+                    // It may have ended by itself.
+                    let _ = Command::new("kill").args(["-KILL", &id]).status();
+                }
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
             peak
         });
         let run = started.wait();
-        (run, watcher.join().expect("the watcher ends"))
+        let wall = begin.elapsed();
+        Measured { run, peak: watcher.join().expect("the watcher ends"), wall }
     }
 
     /// Runs it.
     pub(crate) fn run(self) -> Run {
         self.run_with(b"")
     }
+}
+
+/// A run, and what it took.
+#[cfg(target_os = "linux")]
+pub(crate) struct Measured {
+    pub(crate) run: Run,
+    /// Most memory at once, in KiB, read every millisecond (proc(5), `VmHWM`). What `wait4` tells of a child that was
+    /// started from here is no less than the memory of this process at that moment, so it is no measure.
+    pub(crate) peak: u64,
+    pub(crate) wall: std::time::Duration,
 }
 
 /// A run that goes on.

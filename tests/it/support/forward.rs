@@ -13,17 +13,35 @@ pub(crate) struct Passed {
     pub(crate) request: String,
     /// Everything of the head, for what must not be in it.
     pub(crate) head: String,
+    /// Whether the proxy knows the host that was asked for.
+    pub(crate) led: bool,
 }
 
-/// The proxy. Whatever host is asked for, it leads to one.
+/// What a proxy does with who comes to it.
+#[derive(Debug, Clone)]
+pub(crate) enum Manner {
+    /// Leads from a host, as it is named in requests, to an address; `*` is any host. Who asks for another gets a 502.
+    Leads(Vec<(String, String)>),
+    /// Says this, whatever is asked, and ends the connection.
+    Says(&'static str),
+    /// Says nothing.
+    Hangs,
+}
+
+/// The proxy.
 pub(crate) struct Forward {
     address: SocketAddr,
     log: Arc<Mutex<Vec<Passed>>>,
 }
 
 impl Forward {
-    /// Starts it in front of a host; with a login nobody passes without.
+    /// Starts one that leads everybody to one address; with a login nobody passes without.
     pub(crate) fn start(to: &str, login: Option<&str>) -> Self {
+        Self::with(Manner::Leads(vec![("*".to_owned(), to.to_owned())]), login)
+    }
+
+    /// Starts it; with a login nobody passes without.
+    pub(crate) fn with(manner: Manner, login: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let log: Arc<Mutex<Vec<Passed>>> = Arc::default();
@@ -31,15 +49,20 @@ impl Forward {
             let login = base64::engine::general_purpose::STANDARD.encode(login);
             format!("proxy-authorization: basic {login}").to_ascii_lowercase()
         });
-        let (to, seen) = (to.to_owned(), Arc::clone(&log));
+        let seen = Arc::clone(&log);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (to, login, seen) = (to.clone(), login.clone(), Arc::clone(&seen));
+                let (manner, login, seen) = (manner.clone(), login.clone(), Arc::clone(&seen));
                 // Whoever goes away ends its connection and nothing else.
-                std::thread::spawn(move || drop(serve(client, &to, login.as_deref(), &seen)));
+                std::thread::spawn(move || drop(serve(client, &manner, login.as_deref(), &seen)));
             }
         });
         Self { address, log }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn host(&self) -> String {
+        self.address.to_string()
     }
 
     /// The URL of it, with a login to give.
@@ -54,7 +77,12 @@ impl Forward {
     }
 }
 
-fn serve(client: TcpStream, to: &str, login: Option<&str>, seen: &Mutex<Vec<Passed>>) -> io::Result<()> {
+fn serve(
+    client: TcpStream,
+    manner: &Manner,
+    login: Option<&str>,
+    seen: &Mutex<Vec<Passed>>,
+) -> io::Result<()> {
     let mut from_client = BufReader::new(client.try_clone()?);
     let mut client = client;
     loop {
@@ -65,7 +93,15 @@ fn serve(client: TcpStream, to: &str, login: Option<&str>, seen: &Mutex<Vec<Pass
         if method.is_empty() {
             return Ok(());
         }
-        let passed = Passed { request: format!("{method} {target}"), head: head.clone() };
+        let to = match manner {
+            Manner::Leads(hosts) => {
+                let wanted =
+                    target.split("://").last().unwrap_or_default().split('/').next().unwrap_or_default();
+                hosts.iter().find(|(host, _)| host == "*" || host == wanted).map(|(_, to)| to)
+            }
+            Manner::Says(_) | Manner::Hangs => None,
+        };
+        let passed = Passed { request: format!("{method} {target}"), head: head.clone(), led: to.is_some() };
         seen.lock().unwrap_or_else(PoisonError::into_inner).push(passed);
         if login.is_some_and(|login| !head.to_ascii_lowercase().contains(login)) {
             client.write_all(
@@ -73,6 +109,16 @@ fn serve(client: TcpStream, to: &str, login: Option<&str>, seen: &Mutex<Vec<Pass
             )?;
             continue;
         }
+        let Some(to) = to else {
+            match manner {
+                Manner::Says(text) => return client.write_all(text.as_bytes()),
+                Manner::Leads(_) => {
+                    return client.write_all(b"HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n");
+                }
+                // Until the client has had enough.
+                Manner::Hangs => return io::copy(&mut from_client, &mut io::sink()).map(drop),
+            }
+        };
         let mut host = TcpStream::connect(to)?;
         if method == "CONNECT" {
             client.write_all(b"HTTP/1.1 200 X\r\n\r\n")?;

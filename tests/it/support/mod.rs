@@ -6,6 +6,12 @@ pub(crate) fn skipped(why: &str) {
     eprintln!("skipped: {why}");
 }
 
+/// Says what a test has measured.
+#[expect(clippy::print_stderr, reason = "the runner shows it to whoever asks for output")]
+pub(crate) fn told(figures: &str) {
+    eprintln!("{figures}");
+}
+
 pub(crate) mod command;
 pub(crate) mod crafted;
 pub(crate) mod elf;

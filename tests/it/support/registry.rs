@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) digest_header: bool,
     /// Says with `Etag` and version that it is made of `distribution`, as docker-registry does.
     pub(crate) distribution: bool,
+    /// Names the places of uploads with scheme and host.
+    pub(crate) absolute: bool,
     /// Tags and referrers of one page.
     pub(crate) page: usize,
     /// Before every answer.
@@ -60,6 +62,7 @@ impl Default for Options {
             deletes: true,
             digest_header: true,
             distribution: false,
+            absolute: false,
             page: 1000,
             latency: Duration::ZERO,
             auth: Auth::Open,
@@ -76,7 +79,7 @@ pub(crate) enum Auth {
     Basic(&'static str, &'static str),
     /// A token with the right scopes; with a user, only that one gets any.
     Bearer(Option<(&'static str, &'static str)>),
-    /// A token server that is somewhere else.
+    /// A token of a token server that is said to be somewhere else; whoever asks for one gets it.
     Realm(String),
 }
 
@@ -103,10 +106,16 @@ pub(crate) enum Fault {
     Body(Vec<u8>),
     /// The body never ends.
     Endless,
+    /// The headers never end.
+    EndlessHeaders,
+    /// There is always another page.
+    Pages,
     /// The body comes one byte at a time, each after ten milliseconds.
     Drip,
     /// It is done, and before it is answered another writer puts all tags back to where they were.
     Overtaken,
+    /// It is done, and before it is answered another writer points the tags that were set to another image.
+    Usurped,
 }
 
 impl Fault {
@@ -179,6 +188,7 @@ struct Shared {
     tls: Option<Arc<rustls::ServerConfig>>,
     address: SocketAddr,
     state: Mutex<State>,
+    connections: AtomicUsize,
     ended: AtomicBool,
 }
 
@@ -196,7 +206,12 @@ impl TestRegistry {
     /// Starts one that speaks TLS, and the certificate authority that vouches for it, PEM.
     pub(crate) fn start_tls(options: Options) -> (Self, String) {
         let (config, pem) = certified();
-        (Self::start_with(options, Some(Arc::new(config))), pem)
+        (Self::start_as(options, config), pem)
+    }
+
+    /// Starts one that speaks TLS with this certificate.
+    pub(crate) fn start_as(options: Options, config: rustls::ServerConfig) -> Self {
+        Self::start_with(options, Some(Arc::new(config)))
     }
 
     /// What it answers to a request that came on another way: status, headers and body. Logged as any other.
@@ -229,6 +244,7 @@ impl TestRegistry {
             tls,
             address,
             state: Mutex::default(),
+            connections: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -238,6 +254,7 @@ impl TestRegistry {
                     return;
                 }
                 let Ok(stream) = stream else { continue };
+                accepting.connections.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(&accepting);
                 std::thread::spawn(move || shared.serve(stream));
             }
@@ -258,6 +275,11 @@ impl TestRegistry {
     /// A repository of it.
     pub(crate) fn open_on(&self, wire: &Arc<Wire>, path: &str) -> HttpRegistry {
         wire.repository(format!("{}/{path}", self.host()).parse().expect("a repository"), Access::Write)
+    }
+
+    /// How many connections were opened, whether or not something was asked over them.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
     }
 
     /// Every request since the start or the last [`TestRegistry::forget`].
@@ -283,13 +305,6 @@ impl TestRegistry {
     /// The next `times` requests of a method whose path contains a text go wrong.
     pub(crate) fn fail(&self, method: &str, containing: &str, times: usize, fault: Fault) {
         self.state().by_route.push((method.to_owned(), containing.to_owned(), times, fault));
-    }
-
-    /// From now on nothing goes wrong.
-    pub(crate) fn fail_no_more(&self) {
-        let mut state = self.state();
-        state.by_route.clear();
-        state.by_number.clear();
     }
 
     /// Calls a function after every request, while nothing else happens.
@@ -319,17 +334,42 @@ impl TestRegistry {
 
 /// What a server with TLS needs, and the certificate authority that vouches for it, PEM.
 pub(crate) fn certified() -> (rustls::ServerConfig, String) {
+    let names = ["localhost", "127.0.0.1", "registry.test", "auth.registry.test", "evil.test"];
+    let hub = ["registry-1.docker.io", "auth.docker.io"];
+    certified_for(&[&names[..], &hub].concat(), 1975..4096)
+}
+
+/// The same for some names, and from the beginning of one year to that of another.
+pub(crate) fn certified_for(names: &[&str], years: std::ops::Range<i32>) -> (rustls::ServerConfig, String) {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+    authority
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, format!("who vouches for {}", names.join(" ")));
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().expect("a key");
     let pem = authority.self_signed(&key).expect("a certificate").pem();
     let issuer = rcgen::Issuer::new(authority, key);
     let key = rcgen::KeyPair::generate().expect("a key");
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "registry.test".to_owned()];
-    let certificate = rcgen::CertificateParams::new(names).expect("parameters");
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut certificate = rcgen::CertificateParams::new(names).expect("parameters");
+    certificate.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+    certificate.not_after = rcgen::date_time_ymd(years.end, 1, 1);
     let certificate = certificate.signed_by(&key, &issuer).expect("a certificate");
+    (serving_with(&certificate, &key), pem)
+}
+
+/// What a server with TLS needs whose certificate vouches for itself, and the certificate, PEM.
+pub(crate) fn self_signed(names: &[&str]) -> (rustls::ServerConfig, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = rcgen::CertificateParams::new(names).expect("parameters");
+    let certificate = certificate.self_signed(&key).expect("a certificate");
+    (serving_with(&certificate, &key), certificate.pem())
+}
+
+fn serving_with(certificate: &rcgen::Certificate, key: &rcgen::KeyPair) -> rustls::ServerConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
@@ -337,8 +377,7 @@ pub(crate) fn certified() -> (rustls::ServerConfig, String) {
             vec![certificate.der().clone()],
             rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
         )
-        .expect("a key that fits");
-    (config, pem)
+        .expect("a key that fits")
 }
 
 /// Method, path with query, headers in lower case and body, to status, headers and body.
@@ -484,7 +523,7 @@ impl Shared {
                 return None;
             }
             _ if chunked => Answer::error(411, "SIZE_INVALID", &json!("no length")),
-            Some(Fault::Overtaken) => {
+            Some(Fault::Overtaken | Fault::Usurped) => {
                 let tags = |stored: &Stored| stored.tags.clone();
                 let before: BTreeMap<String, _> = self
                     .state()
@@ -494,7 +533,14 @@ impl Shared {
                     .collect();
                 let answer = self.answer(&request);
                 for (name, stored) in &mut self.state().repositories {
-                    stored.tags = before.get(name).cloned().unwrap_or_default();
+                    let old = before.get(name).cloned().unwrap_or_default();
+                    if fault == Some(Fault::Overtaken) {
+                        stored.tags = old;
+                        continue;
+                    }
+                    let other = old.values().next().cloned().unwrap_or_default();
+                    let set = stored.tags.iter_mut().filter(|(tag, digest)| old.get(*tag) != Some(digest));
+                    set.for_each(|(_, digest)| digest.clone_from(&other));
                 }
                 answer
             }
@@ -524,6 +570,19 @@ impl Shared {
                 headers.push((name.to_owned(), value));
             }
             Some(Fault::Body(other)) => body = other,
+            Some(Fault::Pages) => {
+                let (path, page) = (&request.path, self.state().log.len());
+                headers.push(("Link".to_owned(), format!("<{path}?page={page}>; rel=\"next\"")));
+            }
+            Some(Fault::EndlessHeaders) => {
+                stream.write_all(format!("HTTP/1.1 {status} X\r\n").as_bytes()).ok()?;
+                while !self.ended.load(Ordering::Relaxed) {
+                    stream
+                        .write_all(&b"X-Padding: and so on, for as long as somebody reads\r\n".repeat(64))
+                        .ok()?;
+                }
+                return None;
+            }
             Some(Fault::CutAnswer) => cut = true,
             Some(Fault::Drip) => drip = true,
             Some(Fault::WrongLength(by)) => {
@@ -668,26 +727,29 @@ impl Shared {
                 }
                 "Basic realm=\"test\"".to_owned()
             }
-            Auth::Bearer(_) => {
+            Auth::Bearer(_) | Auth::Realm(_) => {
                 let token = authorization.strip_prefix("Bearer ").unwrap_or_default();
                 let state = self.state();
                 if state.tokens.get(token).is_some_and(|scopes| needed.is_subset(scopes)) {
                     return None;
                 }
                 let scope: Vec<String> = needed.iter().map(|one| format!("repository:{one}")).collect();
-                format!(
-                    r#"Bearer realm="http://{}/token",service="test",scope="{}""#,
-                    self.address,
-                    scope.join(" ")
-                )
+                let realm = match &self.options.auth {
+                    Auth::Realm(realm) => realm.clone(),
+                    _ => format!("http://{}/token", self.address),
+                };
+                format!(r#"Bearer realm="{realm}",service="test",scope="{}""#, scope.join(" "))
             }
-            Auth::Realm(realm) => format!(r#"Bearer realm="{realm}",service="test""#),
         };
         Some(Answer::error(401, "UNAUTHORIZED", &Value::Null).header("WWW-Authenticate", challenge))
     }
 
     fn token(&self, request: &Request) -> Answer {
-        let Auth::Bearer(login) = &self.options.auth else { return Answer::new(404) };
+        let login = match &self.options.auth {
+            Auth::Bearer(login) => *login,
+            Auth::Realm(_) => None,
+            Auth::Open | Auth::Basic(..) => return Answer::new(404),
+        };
         let form = String::from_utf8_lossy(&request.body).into_owned();
         let posted = parse_query(&form);
         let known = login.is_none_or(|(user, password)| {
@@ -721,7 +783,13 @@ impl Shared {
             Some((digest[0].clone(), Arc::clone(source.blobs.get(&digest[0])?)))
         });
         let repository = state.repositories.entry(name.to_owned()).or_default();
-        let at = |id: &str, upload: &Upload| format!("/v2/{name}/blobs/uploads/{id}?_state={}", upload.state);
+        let origin = match request.headers.get("host").filter(|_| self.options.absolute) {
+            Some(host) => format!("http://{host}"),
+            None => String::new(),
+        };
+        let at = |id: &str, upload: &Upload| {
+            format!("{origin}/v2/{name}/blobs/uploads/{id}?_state={}", upload.state)
+        };
         let unknown = || Answer::error(404, "BLOB_UPLOAD_UNKNOWN", &Value::Null);
         if request.method == "POST" {
             if let Some((digest, bytes)) = mounted.filter(|_| self.options.mounts) {

@@ -7,7 +7,7 @@ use kyklos_release::model::Digest;
 use kyklos_release::port::{Content, Fault as Meaning, Manifest, Registry as _, RegistryError, Unlisted};
 
 use super::{described, noise, read, wait};
-use crate::support::registry::{Auth, Fault, Options, TestRegistry};
+use crate::support::registry::{Fault, Options, TestRegistry};
 
 const IMAGE: &[u8] =
     br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]}"#;
@@ -92,32 +92,6 @@ fn blobs_of_other_bytes_or_another_size_are_refused() {
 }
 
 #[test]
-fn endless_answers_end_at_their_limit() {
-    let host = host();
-    let registry = host.open("a");
-    let too_large = |answer: Result<(), RegistryError>| {
-        assert!(matches!(answer, Err(RegistryError::TooLarge { .. })), "{answer:?}");
-    };
-    wait(async {
-        host.fail("GET", "manifests", 1, Fault::Endless);
-        too_large(registry.tagged("v1", MANIFEST_LIMIT).await.map(drop));
-        host.fail("GET", "tags", 1, Fault::Endless);
-        too_large(registry.tags().await.map(drop));
-        host.fail("GET", "referrers", 1, Fault::Endless);
-        too_large(registry.referrers(&Digest::of(IMAGE), None).await.map(drop));
-        // What nobody reads to its end does not matter: errors, and a token that never comes.
-        host.fail("GET", "manifests/none", 1, Fault::Endless);
-        assert_eq!(registry.tagged("none", MANIFEST_LIMIT).await.unwrap(), None);
-        let asking = TestRegistry::start(Options { auth: Auth::Bearer(None), ..Options::default() });
-        asking.fail("GET", "token", 1, Fault::Endless);
-        too_large(asking.open("a").tags().await.map(drop));
-        // An announced size is enough.
-        host.fail("GET", "manifests", 1, Fault::WrongLength(1 << 40));
-        too_large(registry.tagged("v1", MANIFEST_LIMIT).await.map(drop));
-    });
-}
-
-#[test]
 fn documents_of_two_kinds_or_two_types_are_refused() {
     let host = host();
     let registry = host.open("a");
@@ -151,31 +125,6 @@ fn documents_of_two_kinds_or_two_types_are_refused() {
         host.fail("GET", "tags", 1, Fault::Body(br#"{"tags":null}"#.to_vec()));
         assert_eq!(registry.tags().await.unwrap(), Vec::<String>::new());
     });
-}
-
-#[test]
-fn pages_that_lead_away_or_in_circles_end() {
-    let elsewhere = TestRegistry::start(Options::default());
-    let host = host();
-    let registry = host.open("a");
-    let link = |target: String| Fault::Header("Link", format!("<{target}>; rel=\"next\""));
-    wait(async {
-        for target in [
-            format!("http://{}/v2/a/tags/list", elsewhere.host()),
-            "http://169.254.169.254/latest".to_owned(),
-            "file:///etc/passwd".to_owned(),
-        ] {
-            host.fail("GET", "tags", 1, link(target));
-            let answer = registry.tags().await;
-            assert!(matches!(answer, Err(RegistryError::Astray { .. })), "{answer:?}");
-        }
-        host.fail("GET", "tags", 100, link("/v2/a/tags/list?x=1".to_owned()));
-        host.forget();
-        let answer = registry.tags().await;
-        assert!(matches!(answer, Err(RegistryError::Invalid { .. })), "{answer:?}");
-        assert_eq!(host.log().len(), 2);
-    });
-    assert_eq!(elsewhere.log().len(), 0);
 }
 
 #[test]
