@@ -38,6 +38,7 @@ pub use exit::Exit;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 
@@ -193,8 +194,10 @@ impl Reply {
     }
 
     /// What stands before the data of an answer that a command writes piece by piece, and what stands behind it.
-    fn opening(schema: &str) -> (String, &'static str) {
-        (format!("{{\"schema\":\"{schema}\",\"ok\":true,\"data\":"), ",\"diagnostics\":[]}\n")
+    fn opening(schema: &str, diagnostics: &[Diagnostic]) -> Result<(String, String), CliError> {
+        let diagnostics = serde_json::to_string(diagnostics).map_err(|error| no_json(&error))?;
+        let opening = format!("{{\"schema\":\"{schema}\",\"ok\":true,\"data\":");
+        Ok((opening, format!(",\"diagnostics\":{diagnostics}}}\n")))
     }
 
     /// A yes in words, for a command that made its JSON elsewhere.
@@ -253,11 +256,11 @@ fn grouped() -> clap::Command {
 fn run(arguments: &[OsString]) -> Exit {
     let matches = match grouped().try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(error) => return refuse(arguments, &error),
+        Err(error) => return refuse(arguments, error),
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => return refuse(arguments, &error),
+        Err(error) => return refuse(arguments, error),
     };
     let context = match Context::new(&cli.global) {
         Ok(context) => context,
@@ -271,18 +274,27 @@ fn run(arguments: &[OsString]) -> Exit {
 
 /// Help and version go to stdout; a wrong command line is told in the words of the parser, or as JSON where that was
 /// asked for.
-fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
+fn refuse(arguments: &[OsString], mut error: clap::Error) -> Exit {
     if !error.use_stderr() {
         // A closed pipe is no error.
         let _ = error.print();
         return Exit::Done;
     }
+    let tip = arguments.iter().any(|word| word == "notes").then(|| notes::tip(&error)).flatten();
     let json = arguments.iter().any(|argument| argument == "--format=json")
         || arguments.windows(2).any(|pair| pair[0] == "--format" && pair[1] == "json");
     if json {
         let message = error.to_string();
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return fail(&plain_printer(), Format::Json, &CliError::usage("usage", message));
+        let refused = CliError::usage("usage", message);
+        let refused = tip.into_iter().fold(refused, CliError::hinted);
+        return fail(&plain_printer(), Format::Json, &refused);
+    }
+    if let Some(tip) = tip {
+        // What looks alike, also in the usage, is something else.
+        let _ = error.remove(ContextKind::SuggestedArg);
+        let _ = error.remove(ContextKind::Usage);
+        let _ = error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     let _ = error.print();
     Exit::Usage

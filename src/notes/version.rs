@@ -36,6 +36,8 @@ pub struct Asking<'a> {
     pub label: Option<&'a str>,
     /// Which number each type of commit moves.
     pub table: &'a BumpTable,
+    /// The number that moves, whatever the commits say.
+    pub level: Option<Bump>,
     /// Which commits count.
     pub counts: &'a dyn Fn(&Commit) -> bool,
 }
@@ -59,11 +61,16 @@ pub fn next(history: &History, head: CommitId, asking: &Asking<'_>) -> Result<Ne
         .filter(|commit| commit.parents.len() < 2)
         .filter_map(|commit| Entry::of(commit))
         .collect();
-    let asked = asked(&active, history)?;
+    let asked = if asking.level.is_none() { asked(&active, history)? } else { None };
     let told = asked.is_some();
-    let decided = match asked {
-        Some((version, commit)) => Some((version, Entry::of(commit).into_iter().collect())),
-        None => decide(&entries, last, asking.table),
+    let said = told || asking.level.is_some();
+    let zero = Version::new(0, 0, 0);
+    let decided = match (asked, asking.level) {
+        (Some((version, commit)), _) => Some((version, Entry::of(commit).into_iter().collect())),
+        (None, Some(level)) => {
+            (!active.is_empty()).then(|| (raised(last.unwrap_or(&zero), level), Vec::new()))
+        }
+        (None, None) => decide(&entries, last, asking.table),
     };
     // A prerelease this commit has.
     let under_way = history.tags().iter().rfind(|tag| {
@@ -71,7 +78,7 @@ pub fn next(history: &History, head: CommitId, asking: &Asking<'_>) -> Result<Ne
     });
     let goes_on = under_way.filter(|tag| {
         !active.is_empty()
-            && !told
+            && !said
             && decided.as_ref().is_none_or(|(version, _)| core(version) < core(&tag.version))
     });
     let (mut version, because) = match (decided, goes_on) {
@@ -82,7 +89,7 @@ pub fn next(history: &History, head: CommitId, asking: &Asking<'_>) -> Result<Ne
     if let Some(label) = asking.label {
         prerelease(&mut version, label, history)?;
     }
-    check(&version, last, under_way.map(|tag| &tag.version), told, history)?;
+    check(&version, last, under_way.map(|tag| &tag.version), said, history)?;
     Ok(Next {
         bump: moved(last, &version),
         version,

@@ -111,8 +111,13 @@ impl Repository {
 
     /// The release tags, sorted by version, then name. Tags that do not point to a commit are none.
     pub fn tags(&self, pattern: &TagPattern) -> Result<Vec<TagFacts>, GitError> {
+        Ok(self.tags_and_others(pattern)?.0)
+    }
+
+    /// The same, and the names of all other tags, sorted.
+    pub fn tags_and_others(&self, pattern: &TagPattern) -> Result<(Vec<TagFacts>, Vec<String>), GitError> {
         let odb = self.odb()?;
-        let mut tags = Vec::new();
+        let (mut tags, mut others) = (Vec::new(), Vec::new());
         let references = match references::tags(self.inner.commondir()) {
             Some(references) => references,
             None => self.tag_references()?,
@@ -121,7 +126,10 @@ impl Repository {
             return Err(GitError::NoTags { remote });
         }
         for (name, target) in references {
-            let Some(version) = pattern.version(&name) else { continue };
+            let Some(version) = pattern.version(&name) else {
+                others.push(name);
+                continue;
+            };
             let name: Tag = name.parse()?;
             // References in one file are stored with what they peel to.
             match target.peeled.map(|peeled| (peeled, self.kind(&odb, oid(peeled)))) {
@@ -132,16 +140,14 @@ impl Repository {
             }
         }
         tags.sort_by(|left, right| (&left.version, &left.tag).cmp(&(&right.version, &right.tag)));
-        Ok(tags)
+        Ok((tags, others))
     }
 
-    /// The names of all tags, sorted.
-    pub fn tag_names(&self) -> Result<Vec<String>, GitError> {
-        let references = match references::tags(self.inner.commondir()) {
-            Some(references) => references,
-            None => self.tag_references()?,
-        };
-        Ok(references.into_keys().collect())
+    /// The commits that git shows with other parents, messages or files than they were made with: those that
+    /// `refs/replace` and `info/grafts` name. Here commits are what they were made as.
+    pub fn replaced(&self) -> Vec<CommitId> {
+        let ignored = self.setting("core.useReplaceRefs").is_some_and(|value| value == "false");
+        references::replaced(self.inner.commondir(), ignored)
     }
 
     /// The tags as the library reads them.

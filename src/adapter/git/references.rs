@@ -16,6 +16,7 @@ const MAX_LOOSE: u64 = 4096;
 /// Names have no more parts.
 const MAX_DEPTH: usize = 32;
 const TAGS: &str = "refs/tags/";
+const REPLACE: &str = "refs/replace/";
 
 /// Where a tag points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,28 @@ pub(super) fn tags(common: &Path) -> Option<BTreeMap<String, Target>> {
         loose(&directory, "", 0, &mut tags)?;
     }
     Some(tags)
+}
+
+/// The objects that have another one in their place (git-replace(1)), unless that is `ignored`, and the commits with
+/// other parents (gitrepository-layout(5), `info/grafts`). What cannot be read replaces nothing, as in git itself.
+pub(super) fn replaced(common: &Path, ignored: bool) -> Vec<CommitId> {
+    let mut replaced = Vec::new();
+    let file = |path: &str| read(&common.join(path), MAX_PACKED).unwrap_or_default();
+    if !ignored {
+        let names = fs::read_dir(common.join(REPLACE)).into_iter().flatten().flatten();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+        replaced.extend(names.filter_map(|name| id_of(name.as_bytes())));
+        let packed = file("packed-refs");
+        replaced.extend(
+            memchr::memmem::find_iter(&packed, REPLACE.as_bytes())
+                .filter_map(|at| id_of(packed.get(at + REPLACE.len()..at + REPLACE.len() + 40)?)),
+        );
+    }
+    let grafts = file("info/grafts");
+    replaced.extend(grafts.split(|byte| *byte == b'\n').filter_map(|line| id_of(line.get(..40)?)));
+    replaced.sort_unstable();
+    replaced.dedup();
+    replaced
 }
 
 fn packed(bytes: &[u8], tags: &mut BTreeMap<String, Target>) -> Option<()> {
@@ -127,6 +150,26 @@ mod tests {
         write("v5", "no id");
         assert_eq!(tags(directory.path()), None);
         assert_eq!(tags(&directory.path().join("nowhere")), Some(BTreeMap::new()));
+    }
+
+    #[test]
+    fn commits_with_another_one_in_their_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let [one, two, three, four] = ["1", "2", "3", "4"].map(|digit| digit.repeat(40));
+        assert_eq!(replaced(directory.path(), false), []);
+        let packed =
+            format!("{one} refs/heads/main\n{one} refs/replace/{two}\n{one} refs/tags/refs/replace/x\n");
+        std::fs::write(directory.path().join("packed-refs"), packed).unwrap();
+        std::fs::create_dir_all(directory.path().join(REPLACE)).unwrap();
+        std::fs::write(directory.path().join(REPLACE).join(&three), format!("{one}\n")).unwrap();
+        std::fs::write(directory.path().join(REPLACE).join("other"), "x").unwrap();
+        std::fs::create_dir(directory.path().join("info")).unwrap();
+        std::fs::write(directory.path().join("info/grafts"), format!("# x\n{four} {one}\n{three}\n"))
+            .unwrap();
+        let ids =
+            |digits: &[&String]| digits.iter().map(|one| one.parse().unwrap()).collect::<Vec<CommitId>>();
+        assert_eq!(replaced(directory.path(), false), ids(&[&two, &three, &four]));
+        assert_eq!(replaced(directory.path(), true), ids(&[&three, &four]));
     }
 
     #[test]

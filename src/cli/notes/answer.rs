@@ -70,7 +70,7 @@ pub(super) fn answer(
         Some(data) => Reply::done(SCHEMA, data, text)?,
         None => Reply::plain(SCHEMA, text),
     };
-    reply.diagnostics = diagnostics;
+    reply.diagnostics = [telling.diagnostics.clone(), diagnostics].concat();
     Ok(reply)
 }
 
@@ -151,7 +151,7 @@ fn in_parts(
 /// JSON is written release by release, so that no more than one is held in another form.
 fn stream(context: &Context, telling: &Telling, made: &mut Made<'_>) -> Result<Reply, CliError> {
     let failed = |error: serde_json::Error| CliError::new(Kind::Internal, "json", error.to_string());
-    let (opening, closing) = Reply::opening(SCHEMA);
+    let (opening, closing) = Reply::opening(SCHEMA, &telling.diagnostics)?;
     // The list of releases comes last.
     let head = serde_json::to_string(&head(telling)).map_err(failed)?;
     let head = head.strip_suffix("]}").unwrap_or(&head);

@@ -34,6 +34,7 @@ pub(super) fn run(context: &Context, output: &Output, path: &Path) -> Result<Rep
         extent: if given.whole { Extent::Whole } else { Extent::Part },
         single: given.releases.len() == 1,
         certain: true,
+        diagnostics: Vec::new(),
     };
     answer(context, output, &telling, &mut given.releases.into_iter().map(Ok))
 }

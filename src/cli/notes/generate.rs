@@ -5,15 +5,18 @@ use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use regex::Regex;
+
 use super::super::context::Context;
 use super::super::error::CliError;
 use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::answer::answer;
 use super::deepen::DeepenArgs;
+use super::next::{LevelArg, Wish};
 use super::output::{Output, Telling};
-use super::releases::{ReleaseArgs, Releases};
-use super::{behind, enrich, from_context, manual, next, older, settings, signatures, whole};
+use super::releases::{ReleaseArgs, Releases, regex};
+use super::{behind, enrich, from_context, manual, next, older, replaced, settings, signatures, whole};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::diag::Kind;
 use crate::model::{Commit, CommitId, Person, Tag, TagFacts};
@@ -50,9 +53,13 @@ pub(super) struct Args {
     /// What follows the last release
     #[arg(short, long, conflicts_with = "all")]
     unreleased: bool,
-    /// Give what is not released the version that `notes next` tells
-    #[arg(long, requires = "unreleased", conflicts_with = "tag")]
-    bump: bool,
+    /// Give what is not released the version that `notes next` tells, or the one after which that number moves
+    #[arg(long, value_enum, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "auto")]
+    #[arg(requires = "unreleased", conflicts_with = "tag")]
+    bump: Option<LevelArg>,
+    /// Make that version a prerelease, for example rc
+    #[arg(long, value_name = "LABEL", requires = "bump")]
+    pre: Option<String>,
     /// Every release that HEAD has, and what is not released; this is the default
     #[arg(long)]
     all: bool,
@@ -68,6 +75,10 @@ pub(super) struct Args {
     /// No commits that change only such paths; again for more
     #[arg(long, value_name = "GLOB")]
     exclude_path: Vec<String>,
+    /// Releases that are not told, nor their commits; --ignore-tags gives those to the next release
+    #[arg(long, value_name = "REGEX", value_parser = regex)]
+    #[arg(conflicts_with_all = ["tag", "latest", "current", "unreleased"])]
+    skip_tags: Option<Regex>,
     /// A commit that is not told, by seven digits or more of its id; again for more
     #[arg(long, value_name = "SHA")]
     skip_commit: Vec<String>,
@@ -87,7 +98,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "range", "tag", "latest", "current", "unreleased", "all", "package", "include_path", "exclude_path",
         "first_parent", "squash", "since", "also_in", "tag_pattern", "ignore_tags", "skip_commit", "sort",
-        "deepen",
+        "deepen", "skip_tags",
     ])]
     from_context: Option<PathBuf>,
     #[command(flatten)]
@@ -184,6 +195,7 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
             whole(&project, tags, *target)?
         }
     });
+    telling.diagnostics.extend(replaced(context, &project, |id| history.commit(id).is_some()));
     let complete = matches!(asked, Asked::All { .. }) || preset == Preset::Github;
     let told = settings::person(&project);
     let mut rules = settings::rules(&project, preset, asked.target())?;
@@ -229,7 +241,10 @@ fn generate(context: &Context, args: &Args) -> Result<Reply, CliError> {
         older: (!complete).then_some(&older),
         first: None,
     };
-    let chosen = chosen(&history, &asked, since);
+    let mut chosen = chosen(&history, &asked, since);
+    if let Some(skipped) = &args.skip_tags {
+        chosen.retain(|(wanted, _)| !wanted.tag.is_some_and(|tag| skipped.is_match(tag.tag.as_str())));
+    }
     let make = |(wanted, share): &(Wanted<'_>, Share<'_>), recipe: &Recipe<'_>| {
         let mut notes = release(&history, wanted, share, asked.planned(), recipe);
         if args.sort == SortArg::Oldest {
@@ -318,6 +333,7 @@ fn telling(
         extent: if matches!(asked, Asked::All { .. }) { Extent::Whole } else { Extent::Part },
         single: matches!(asked, Asked::One { .. }),
         certain: false,
+        diagnostics: Vec::new(),
     })
 }
 
@@ -348,8 +364,9 @@ fn planned(
     let pattern = &releases.pattern;
     // It is released now, unless whoever builds again says when.
     let time = if context.variable("SOURCE_DATE_EPOCH").is_some() { context.epoch()? } else { context.now };
-    if args.bump {
-        let version = next::find(project, head, None, releases.clone())??.version;
+    if let Some(level) = args.bump {
+        let wish = Wish { label: args.pre.as_deref(), level };
+        let version = next::find(project, head, wish, releases.clone())??.version;
         let tag = pattern.tag(&version).map_err(|error| CliError::usage("notes-bump", error.to_string()))?;
         return Ok(Some(Planned { tag, version, time }));
     }

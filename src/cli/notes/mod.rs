@@ -5,6 +5,7 @@ mod deepen;
 mod enrich;
 mod from_context;
 mod generate;
+mod git_cliff;
 mod import;
 mod lint;
 mod manual;
@@ -17,6 +18,7 @@ mod settings;
 mod signatures;
 mod template;
 
+pub(super) use git_cliff::tip;
 pub(super) use next::next_version;
 
 use std::collections::HashSet;
@@ -27,11 +29,13 @@ use super::Reply;
 use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
+use crate::diag::{Diagnostic, Severity, counted};
 use crate::model::{CommitId, Tag, TagFacts};
 use crate::notes::{
     BODY, Document, Extent, Fitted, History, Planned, Preset, Recipe, Since, Squash, Wanted, release,
 };
 use crate::plan::Facts;
+use crate::port::Progress as _;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -86,6 +90,26 @@ fn behind(
     let ends = tags.iter().filter(|_| end.is_none()).filter(|tag| !stable_only || tag.version.pre.is_empty());
     let released: HashSet<CommitId> = ends.map(|tag| tag.commit).collect();
     Ok(History::new(project.repository.history_since(wanted.target, end, &released)?, tags))
+}
+
+/// Says that git shows commits that a history has otherwise than they were made, which notes never do: what `refs/replace` and
+/// `info/grafts` say is known here and nowhere else. Whoever told git to leave that out knows.
+fn replaced(context: &Context, project: &Project, has: impl Fn(CommitId) -> bool) -> Option<Diagnostic> {
+    if context.variable("GIT_NO_REPLACE_OBJECTS").is_some() {
+        return None;
+    }
+    let replaced = project.repository.replaced();
+    let shown = replaced.into_iter().filter(|id| has(*id)).count();
+    let commits = counted(shown, "commit", "commits");
+    let message = format!(
+        "git shows {commits} of this history otherwise here (refs/replace, info/grafts); what was committed counts"
+    );
+    (shown > 0).then(|| {
+        context.printer.warn(&message);
+        let mut diagnostic = Diagnostic::new(Severity::Warning, "notes-replaced", message);
+        diagnostic.hint = Some("git --no-replace-objects log".to_owned());
+        diagnostic
+    })
 }
 
 /// Looks for commits in everything a commit has. It is read when the first one is asked for; where it cannot be read,

@@ -9,7 +9,7 @@ use super::super::project::Project;
 use super::super::{Format, Reply};
 use super::deepen::DeepenArgs;
 use super::releases::{ReleaseArgs, Releases};
-use super::{behind, settings};
+use super::{behind, replaced, settings};
 use crate::adapter::git::{GitError, PathFilter};
 use crate::model::{Commit, CommitId};
 use crate::notes::{self, Asking, Bump, Next, NextError, Since, Wanted};
@@ -19,11 +19,15 @@ use crate::render::json::v1;
 #[command(after_help = "Examples:
   kyklos-release notes next
   kyklos-release notes next --pre rc --explain
+  kyklos-release notes next --bump major
   VERSION=$(kyklos-release notes next) || exit 0   # 1: there is nothing to release")]
 pub(super) struct Args {
     /// Make it a prerelease, for example rc
     #[arg(long, value_name = "LABEL")]
     pre: Option<String>,
+    /// The number that moves, whatever the commits and their footers say
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LevelArg::Auto)]
+    bump: LevelArg,
     #[command(flatten)]
     releases: ReleaseArgs,
     /// Name the commits that decide
@@ -31,6 +35,27 @@ pub(super) struct Args {
     explain: bool,
     #[command(flatten)]
     deepen: DeepenArgs,
+}
+
+/// Which number moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LevelArg {
+    /// As the commits say
+    Auto,
+    /// The first
+    Major,
+    /// The middle one
+    Minor,
+    /// The last
+    Patch,
+}
+
+/// What a version is to be, beside what commits say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'a> {
+    /// The label of a prerelease.
+    pub(super) label: Option<&'a str>,
+    pub(super) level: LevelArg,
 }
 
 /// The version after the last release, and the time of the commit it would be made from. Where nothing asks for a
@@ -42,7 +67,7 @@ pub(in crate::cli) fn next_version(
     let time = project.repository.commit_time(head)?;
     let tags = project.repository.tags(&project.config.tag)?;
     let releases = Releases { pattern: project.config.tag.clone(), paths: Vec::new(), tags };
-    match find(project, head, None, releases)? {
+    match find(project, head, Wish { label: None, level: LevelArg::Auto }, releases)? {
         Ok(next) => Ok((next.version, time)),
         Err(NextError::Nothing { patch, .. }) => Ok((patch, time)),
         Err(error) => Err(error.into()),
@@ -53,7 +78,7 @@ pub(in crate::cli) fn next_version(
 pub(super) fn find(
     project: &Project,
     head: CommitId,
-    label: Option<&str>,
+    wish: Wish<'_>,
     releases: Releases,
 ) -> Result<Result<Next, NextError>, CliError> {
     let Releases { paths: include, tags, .. } = releases;
@@ -72,7 +97,18 @@ pub(super) fn find(
             })
     };
     let table = settings::table(&project.config.notes);
-    let next = notes::next(&history, head, &Asking { label, table: &table, counts: &counts });
+    let Wish { label, level } = wish;
+    let level = match level {
+        LevelArg::Auto => None,
+        LevelArg::Major => Some(Bump::Major),
+        LevelArg::Minor => Some(Bump::Minor),
+        LevelArg::Patch => Some(Bump::Patch),
+    };
+    if let Some(label) = label.filter(|label| semver::Prerelease::new(&format!("{label}.1")).is_err()) {
+        return Err(CliError::usage("notes-label", format!("`{label}` is no label of a prerelease"))
+            .fact("expected", "letters, digits and -"));
+    }
+    let next = notes::next(&history, head, &Asking { label, table: &table, level, counts: &counts });
     match failed.into_inner() {
         Some(error) => Err(error.into()),
         None => Ok(next),
@@ -87,17 +123,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<Reply, CliError> {
 fn tell(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let project = Project::open(context)?;
     let head = project.repository.head()?;
-    let label = args.pre.as_deref();
-    if let Some(label) = label.filter(|label| semver::Prerelease::new(&format!("{label}.1")).is_err()) {
-        return Err(CliError::usage("notes-label", format!("`{label}` is no label of a prerelease"))
-            .fact("expected", "letters, digits and -"));
-    }
-    let next = find(&project, head, label, args.releases.find(context, &project)?)??;
+    let wish = Wish { label: args.pre.as_deref(), level: args.bump };
+    let next = find(&project, head, wish, args.releases.find(context, &project)?)??;
     let wire = v1::next::Next::from(&next);
     let mut text = format!("{}\n", next.version);
     if args.explain {
         let previous = wire.previous.as_deref().unwrap_or("nothing");
         text.push_str(&format!("{} after {previous}\n", wire.bump));
+        if args.bump != LevelArg::Auto {
+            text.push_str("  as --bump says\n");
+        }
         if let Some(tag) = &wire.under_way {
             text.push_str(&format!("  {tag} is under way\n"));
         }
@@ -109,7 +144,11 @@ fn tell(context: &Context, args: &Args) -> Result<Reply, CliError> {
             text.push_str("  before 1.0.0 what breaks moves the middle number\n");
         }
     }
-    Reply::done("kyklos-release/notes-next/v1", &wire, text)
+    let mut reply = Reply::done("kyklos-release/notes-next/v1", &wire, text)?;
+    // What cannot be walked was told already.
+    let has = |id| project.repository.is_ancestor(id, head).unwrap_or(false);
+    reply.diagnostics.extend(replaced(context, &project, has));
+    Ok(reply)
 }
 
 /// A commit that decides, as its first line said it, and what else makes it decide.

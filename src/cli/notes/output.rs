@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::diag::Diagnostic;
 use crate::model::Origin;
 use crate::notes::{Document, Extent, Preset, Writer};
 
@@ -69,4 +70,6 @@ pub(super) struct Telling {
     pub(super) single: bool,
     /// Whether nothing can go wrong any more when releases are made: then they are told while they are.
     pub(super) certain: bool,
+    /// What was found while the history was read, and told already.
+    pub(super) diagnostics: Vec<Diagnostic>,
 }

@@ -34,7 +34,7 @@ fn pattern(text: &str) -> Result<TagPattern, String> {
     text.parse().map_err(|_| "expected the name of a tag with {version} in it, such as v{version}".to_owned())
 }
 
-fn regex(text: &str) -> Result<Regex, String> {
+pub(super) fn regex(text: &str) -> Result<Regex, String> {
     RegexBuilder::new(text).size_limit(MAX_PROGRAM).build().map_err(|error| {
         error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
     })
@@ -57,8 +57,8 @@ impl ReleaseArgs {
             None => (project.config.tag.clone(), Vec::new()),
         };
         let pattern = self.tag_pattern.clone().unwrap_or(pattern);
-        let mut tags = project.repository.tags(&pattern)?;
-        if let Some(other) = self.other_form(project, &pattern, tags.last())? {
+        let (mut tags, others) = project.repository.tags_and_others(&pattern)?;
+        if let Some(other) = self.other_form(others, &pattern, tags.last()) {
             context.printer.warn(&other);
         }
         if let Some(ignored) = &self.ignore_tags {
@@ -70,18 +70,16 @@ impl ReleaseArgs {
     /// Tags that are versions in another form, where that is the form of the newest releases, as far as anybody can tell.
     fn other_form(
         &self,
-        project: &Project,
+        others: Vec<String>,
         pattern: &TagPattern,
         highest: Option<&TagFacts>,
-    ) -> Result<Option<String>, CliError> {
+    ) -> Option<String> {
         if self.package.is_some() || self.tag_pattern.is_some() || *pattern != TagPattern::default() {
-            return Ok(None);
+            return None;
         }
         let mut forms: BTreeMap<String, (usize, Version, String)> = BTreeMap::new();
-        for name in project.repository.tag_names()? {
-            let Some((start, version)) = form(&name).filter(|_| pattern.version(&name).is_none()) else {
-                continue;
-            };
+        for name in others {
+            let Some((start, version)) = form(&name) else { continue };
             let found = forms.entry(start.to_owned()).or_insert_with(|| (0, version.clone(), name.clone()));
             found.0 += 1;
             if version > found.1 {
@@ -93,15 +91,13 @@ impl ReleaseArgs {
             // Beside releases, only the same without the `v` is one as well; other names are of other things.
             above(version) && (highest.is_none() || start.is_empty())
         });
-        let Some((start, (count, _, name))) = best.max_by_key(|(_, (count, ..))| *count) else {
-            return Ok(None);
-        };
+        let (start, (count, _, name)) = best.max_by_key(|(_, (count, ..))| *count)?;
         let tags =
             counted(count, "tag looks like a release and is none", "tags look like releases and are none");
-        Ok(Some(format!(
+        Some(format!(
             "{tags}, such as {name}; releases are called {pattern}: say `tag: \"{start}{{version}}\"` in \
              release.yaml, or --tag-pattern '{start}{{version}}'"
-        )))
+        ))
     }
 }
 
