@@ -2,8 +2,9 @@
 
 use super::entry::{Entry, Section};
 use super::fault::RenderError;
+use super::line::in_a_line;
 use super::release::ReleaseNotes;
-use super::view::{LeftOut, in_a_line};
+use super::view::LeftOut;
 use crate::format::release_manifest::MAX_BODY_BYTES;
 
 /// The most bytes of a release page that leaves room for the marker of a publication; GitHub takes 125,000 characters,

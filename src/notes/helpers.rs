@@ -237,26 +237,15 @@ pub(super) fn register(engine: &mut Handlebars<'static>, origin: Option<&Origin>
 
 fn links(engine: &mut Handlebars<'static>, origin: Option<&Origin>) {
     let links = origin.cloned();
-    writes(engine, "commit_link", move |given| {
-        let id = given.text(0)?;
-        let short = id.get(..7).unwrap_or(&id);
-        let url = links.as_ref().map(|links| links.commit(&id));
-        Ok(url.map_or_else(|| markdown::text(short), |url| markdown::link(short, &url)))
-    });
+    writes(engine, "commit_link", move |given| Ok(commit_link(&given.text(0)?, links.as_ref())));
     let links = origin.cloned();
-    writes(engine, "pr_link", move |given| {
-        let id = given.text(0)?;
-        Ok(number(&id, links.as_ref().map(|links| links.pull_request(&id))))
-    });
+    writes(engine, "pr_link", move |given| Ok(pull_request_link(&given.text(0)?, links.as_ref())));
     let links = origin.cloned();
     writes(engine, "issue_link", move |given| {
         let id = given.text(0)?;
         Ok(number(&id, links.as_ref().map(|links| links.issue(&id))))
     });
-    writes(engine, "advisory_link", |given| {
-        let id = given.text(0)?;
-        Ok(markdown::link(&id, &advisory_page(&id)))
-    });
+    writes(engine, "advisory_link", |given| Ok(advisory_link(&given.text(0)?)));
     let links = origin.cloned();
     writes(engine, "compare_link", move |given| {
         let (from, to) = (given.text(0)?, given.text(1)?);
@@ -285,10 +274,7 @@ fn links(engine: &mut Handlebars<'static>, origin: Option<&Origin>) {
 }
 
 fn of_text(engine: &mut Handlebars<'static>) {
-    values(engine, "short_sha", |given| {
-        let sha = given.text(0)?;
-        Ok(json!(sha.get(..7).unwrap_or(&sha)))
-    });
+    values(engine, "short_sha", |given| Ok(json!(short(&given.text(0)?))));
     values(engine, "upper_first", |given| {
         let text = given.text(0)?;
         let mut rest = text.chars();
@@ -407,6 +393,29 @@ fn plain(value: &Value) -> String {
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
+}
+
+/// The first digits of a commit id.
+pub(super) fn short(id: &str) -> &str {
+    id.get(..7).unwrap_or(id)
+}
+
+/// A commit as Markdown, by its first digits.
+pub(super) fn commit_link(id: &str, origin: Option<&Origin>) -> String {
+    match origin {
+        Some(origin) => markdown::link(short(id), &origin.commit(id)),
+        None => markdown::text(short(id)),
+    }
+}
+
+/// A pull or merge request as Markdown, by its number.
+pub(super) fn pull_request_link(id: &str, origin: Option<&Origin>) -> String {
+    number(id, origin.map(|origin| origin.pull_request(id)))
+}
+
+/// An advisory as Markdown.
+pub(super) fn advisory_link(id: &str) -> String {
+    markdown::link(id, &advisory_page(id))
 }
 
 fn number(id: &str, url: Option<String>) -> String {

@@ -15,6 +15,7 @@ mod fit;
 mod helpers;
 mod history;
 pub mod import;
+mod line;
 pub mod lint;
 mod merge;
 mod noise;

@@ -14,7 +14,7 @@ use super::fault::{RenderError, Source, start};
 use super::fit::{Fitted, fit};
 use super::release::ReleaseNotes;
 use super::template::{self, BUILT_IN};
-use super::view::{Face, LeftOut, Setting, View, sample};
+use super::view::{Face, LeftOut, Lines, Setting, View, sample};
 use crate::diag::{counted, did_you_mean};
 use crate::model::{Digest, Origin};
 
@@ -149,6 +149,10 @@ impl Writer {
     }
 
     fn flat(&self, name: &str, depth: usize) -> String {
+        // Without partials of the user lines come as they are written.
+        if name == "entry" && self.own.is_empty() {
+            return "{{{line}}}\n".to_owned();
+        }
         let text = self.sources.get(name).map_or("", |source| source.text.as_str());
         let mut flat = String::with_capacity(text.len());
         for line in text.split_inclusive('\n') {
@@ -216,7 +220,8 @@ impl Writer {
     pub fn changelog(&self, releases: &[ReleaseNotes], extent: Extent) -> Result<String, RenderError> {
         let nothing = LeftOut::default();
         if self.has_own() {
-            let views: Vec<View<'_>> = releases.iter().map(|notes| self.view(notes, &nothing)).collect();
+            let views: Vec<View<'_>> =
+                releases.iter().map(|notes| self.view(notes, &nothing, Lines::Parts)).collect();
             return self.render(OWN, &json!({ "title": extent == Extent::Whole, "releases": views }));
         }
         let mut parts = Parts::new(self, extent);
@@ -237,7 +242,7 @@ impl Writer {
     /// One release of a changelog, with what stands behind all of them.
     fn single(&self, notes: &ReleaseNotes, left_out: &LeftOut) -> Result<String, RenderError> {
         if self.has_own() {
-            let views = [self.view(notes, left_out)];
+            let views = [self.view(notes, left_out, Lines::Parts)];
             return self.render(OWN, &json!({ "title": false, "releases": views }));
         }
         let text = self.one(notes, left_out)?;
@@ -246,15 +251,16 @@ impl Writer {
     }
 
     fn one(&self, notes: &ReleaseNotes, left_out: &LeftOut) -> Result<String, RenderError> {
-        let mut view = self.view(notes, left_out);
-        let Some(flat) = self.sources.get(FLAT) else { return self.render("release", &view) };
+        let Some(flat) = self.sources.get(FLAT) else {
+            return self.render("release", &self.view(notes, left_out, Lines::Parts));
+        };
         // A partial of the user may ask for anything.
-        if self.own.is_empty() {
-            let lines = self.sources.get("entry").map_or("", |source| source.text.as_str());
-            view.leave_out(&|name| lines.contains(name));
-            if !flat.text.contains("contributors") {
-                view.leave_out_people();
-            }
+        if !self.own.is_empty() {
+            return self.render(FLAT, &self.view(notes, left_out, Lines::Parts));
+        }
+        let mut view = self.view(notes, left_out, Lines::Written);
+        if !flat.text.contains("contributors") {
+            view.leave_out_people();
         }
         self.render(FLAT, &view)
     }
@@ -275,7 +281,8 @@ impl Writer {
         left_out: &LeftOut,
     ) -> Result<String, RenderError> {
         let origin = self.origin.as_ref();
-        let setting = Setting { origin, face: Face::Notes, left_out, document: Some(document) };
+        let (face, lines) = (Face::Notes, Lines::Parts);
+        let setting = Setting { origin, face, lines, left_out, document: Some(document) };
         let release = View::of(notes, &setting);
         let (shape, template) = Shape::of(notes).names();
         let page = |name: &str| Some(origin?.asset(notes.address()?.as_str(), name)).flatten();
@@ -330,10 +337,9 @@ impl Writer {
         self.render(partial.unwrap_or(OWN), &partial.map_or_else(sample, |name| start(name, &sample())))
     }
 
-    fn view<'a>(&'a self, notes: &'a ReleaseNotes, left_out: &'a LeftOut) -> View<'a> {
-        let setting =
-            Setting { origin: self.origin.as_ref(), face: Face::Changelog, left_out, document: None };
-        View::of(notes, &setting)
+    fn view<'a>(&'a self, notes: &'a ReleaseNotes, left_out: &'a LeftOut, lines: Lines) -> View<'a> {
+        let origin = self.origin.as_ref();
+        View::of(notes, &Setting { origin, face: Face::Changelog, lines, left_out, document: None })
     }
 
     /// Reads a template, and the partials it can come to.

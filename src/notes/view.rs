@@ -1,17 +1,14 @@
 //! What templates see of a release.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value, json};
 
 use super::document::Document;
-use super::entry::{Entry, Reference, Section, Status};
+use super::entry::{Entry, Section};
+use super::line::LineView;
 use super::people::Contributor;
 use super::release::ReleaseNotes;
-use crate::format::conventional::ReferenceKind;
-use crate::format::markdown;
 use crate::model::Origin;
 
 /// In which text a release is told.
@@ -43,6 +40,15 @@ impl Face {
             (Self::Notes, Section::Removed) => "Removals",
         }
     }
+}
+
+/// What templates see of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lines {
+    /// Its parts.
+    Parts,
+    /// What the built-in template makes of them, which is for a changelog.
+    Written,
 }
 
 /// How many lines of each section are elsewhere, and of those that break something.
@@ -99,86 +105,6 @@ pub(super) struct SectionView<'a> {
     left_out: usize,
 }
 
-struct LineView<'a> {
-    sha: String,
-    kind: &'a str,
-    scopes: &'a [String],
-    prefix: Option<String>,
-    description: Cow<'a, str>,
-    /// What a breaking note says below its first lines, as Markdown that goes on an item of a list.
-    more: Option<String>,
-    breaking: bool,
-    pr: Option<&'a str>,
-    issues: Vec<&'a str>,
-    advisories: Vec<&'a str>,
-    authors: Vec<&'a str>,
-    reverts: Option<String>,
-    shipped: Option<&'a str>,
-    also_in: Vec<&'a str>,
-    /// What is written of it.
-    fields: Fields,
-}
-
-/// Which fields of a line are written: all, or of those that the built-in templates ask for only such that say
-/// something. There are many lines.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fields {
-    All,
-    Needed { kind: bool, scopes: bool, breaking: bool, issues: bool, authors: bool },
-}
-
-impl Serialize for LineView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let all = self.fields == Fields::All;
-        let mut map = serializer.serialize_map(None)?;
-        if all || self.pr.is_none() {
-            map.serialize_entry("sha", &self.sha)?;
-        }
-        let (kind, scopes, breaking, issues, authors) = match self.fields {
-            Fields::All => (true, true, true, true, true),
-            Fields::Needed { kind, scopes, breaking, issues, authors } => {
-                (kind, scopes, breaking, issues, authors)
-            }
-        };
-        if kind {
-            map.serialize_entry("type", &self.kind)?;
-        }
-        if scopes {
-            map.serialize_entry("scopes", &self.scopes)?;
-        }
-        if all || self.prefix.is_some() {
-            map.serialize_entry("prefix", &self.prefix)?;
-        }
-        map.serialize_entry("description", &self.description)?;
-        if all || self.more.is_some() {
-            map.serialize_entry("more", &self.more)?;
-        }
-        if breaking {
-            map.serialize_entry("breaking", &self.breaking)?;
-        }
-        if all || self.pr.is_some() {
-            map.serialize_entry("pr", &self.pr)?;
-        }
-        if issues {
-            map.serialize_entry("issues", &self.issues)?;
-        }
-        map.serialize_entry("advisories", &self.advisories)?;
-        if authors {
-            map.serialize_entry("authors", &self.authors)?;
-        }
-        if all || self.reverts.is_some() {
-            map.serialize_entry("reverts", &self.reverts)?;
-        }
-        if all || self.shipped.is_some() {
-            map.serialize_entry("shipped", &self.shipped)?;
-        }
-        if all || !self.also_in.is_empty() {
-            map.serialize_entry("also_in", &self.also_in)?;
-        }
-        map.end()
-    }
-}
-
 #[derive(serde::Serialize)]
 struct PersonView<'a> {
     name: &'a str,
@@ -192,13 +118,24 @@ struct PersonView<'a> {
 pub(super) struct Setting<'a> {
     pub origin: Option<&'a Origin>,
     pub face: Face,
+    pub lines: Lines,
     pub left_out: &'a LeftOut,
     pub document: Option<&'a Document>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn of(notes: &'a ReleaseNotes, setting: &Setting<'a>) -> Self {
-        let Setting { origin, face, left_out, document } = setting;
+        let Setting { origin, face, lines, left_out, document } = setting;
+        let line = |entry: &'a Entry| match lines {
+            Lines::Parts => LineView::of(entry),
+            Lines::Written => LineView::written(entry, *origin),
+        };
+        // A changelog has one line of what breaks; notes have all that was written.
+        let broken = |entry: &'a Entry, note: &str| match (lines, face) {
+            (Lines::Written, _) => LineView::written_break(entry, note, *origin),
+            (Lines::Parts, Face::Changelog) => LineView::of_break(entry, note),
+            (Lines::Parts, Face::Notes) => LineView::of_whole_break(entry, note),
+        };
         let version = notes.version.as_ref().map(ToString::to_string);
         let name = version.clone().unwrap_or_else(|| "Unreleased".to_owned());
         let compare_url = notes.compare_url(*origin);
@@ -206,10 +143,7 @@ impl<'a> View<'a> {
             title: face.title(section),
             mark: face.mark(),
             written: document.and_then(|document| document.of_section(section)),
-            entries: entries
-                .iter()
-                .map(|entry| LineView::of(entry, Cow::Borrowed(&entry.description)))
-                .collect(),
+            entries: entries.iter().map(line).collect(),
             left_out: left_out.of(section),
         };
         let mut view = Self {
@@ -236,7 +170,7 @@ impl<'a> View<'a> {
             breaking: notes
                 .breaking
                 .iter()
-                .flat_map(|entry| entry.breaking.iter().map(|text| LineView::of_break(entry, text, *face)))
+                .flat_map(|entry| entry.breaking.iter().map(|note| broken(entry, note)))
                 .collect(),
             breaking_left_out: left_out.breaking,
             breaking_written: document.and_then(|document| document.written("breaking")),
@@ -264,22 +198,7 @@ impl<'a> View<'a> {
         view
     }
 
-    /// Leaves out what the built-in templates do not ask for: `names` tells which words are in the one of
-    /// lines. They look whether something is there before they ask for it.
-    pub(super) fn leave_out(&mut self, names: &dyn Fn(&str) -> bool) {
-        let fields = Fields::Needed {
-            kind: names("type"),
-            scopes: names("scopes"),
-            breaking: names("breaking"),
-            issues: names("issues"),
-            authors: names("authors"),
-        };
-        let sections = self.sections.iter_mut().chain(&mut self.security).chain(&mut self.retired);
-        let lines = sections.flat_map(|section| &mut section.entries).chain(&mut self.breaking);
-        lines.for_each(|line| line.fields = fields);
-    }
-
-    /// The same for everybody who contributed.
+    /// Leaves out who contributed, for a template that does not ask for them.
     pub(super) fn leave_out_people(&mut self) {
         self.contributors.clear();
         self.new_contributors.clear();
@@ -313,67 +232,6 @@ impl<'a> View<'a> {
             self.retired.insert(0, view);
         }
     }
-}
-
-impl<'a> LineView<'a> {
-    /// A line of what breaks. A changelog has one line; notes have all that was written.
-    fn of_break(entry: &'a Entry, note: &'a str, face: Face) -> Self {
-        let (line, rest) = told(note);
-        let more = (face == Face::Notes && !rest.is_empty()).then(|| markdown::blocks(rest, "  "));
-        let line = if more.is_some() { line } else { in_a_line(note).unwrap_or(line) };
-        Self { more, ..Self::of(entry, Cow::Owned(line)) }
-    }
-
-    fn of(entry: &'a Entry, description: Cow<'a, str>) -> Self {
-        let of = |kind: ReferenceKind| {
-            let here = move |reference: &&'a Reference| {
-                reference.kind == kind && (reference.owner.is_none() || kind == ReferenceKind::Advisory)
-            };
-            entry.references.iter().filter(here).map(|reference| reference.id.as_str()).collect()
-        };
-        let (reverts, shipped) = match &entry.status {
-            Status::Active => (None, None),
-            Status::Reverts { target, shipped } => {
-                (Some(target.to_string()), shipped.as_ref().map(|tag| tag.as_str()))
-            }
-        };
-        Self {
-            sha: entry.id.to_string(),
-            kind: &entry.kind,
-            scopes: &entry.scopes,
-            prefix: entry.prefix(),
-            description,
-            more: None,
-            breaking: !entry.breaking.is_empty(),
-            pr: entry.pull_request().map(|reference| reference.id.as_str()),
-            issues: of(ReferenceKind::Issue),
-            advisories: of(ReferenceKind::Advisory),
-            authors: entry.authors.iter().map(|person| person.name.as_str()).collect(),
-            reverts,
-            shipped,
-            also_in: entry.also_in.iter().map(|tag| tag.as_str()).collect(),
-            fields: Fields::All,
-        }
-    }
-}
-
-/// A note that is longer in one line, which says that there is more.
-pub(super) fn in_a_line(note: &str) -> Option<String> {
-    let (line, rest) = told(note);
-    (!rest.is_empty()).then(|| format!("{} …", line.trim_end_matches(':')))
-}
-
-/// What stands in one line of a note, and what does not: code, lists, tables and headings, with all that follows.
-fn told(note: &str) -> (String, &str) {
-    let mut at = 0;
-    for line in note.split_inclusive('\n') {
-        if at > 0 && markdown::opens_block(line) {
-            break;
-        }
-        at += line.len();
-    }
-    let (line, rest) = note.split_at(at);
-    (line.split_whitespace().collect::<Vec<_>>().join(" "), rest.trim())
 }
 
 /// People who would be told in the same words are told once.

@@ -11,7 +11,7 @@ use super::tree::MAX_DEPTH;
 use super::{Repository, oid};
 use crate::model::{CommitId, Person};
 
-/// What as many commits change is kept: copies are looked for in groups.
+/// What as many commits change, and as many files move, is kept: copies are looked for in groups.
 const KEPT: usize = 64;
 /// A file with a zero byte before this place is no text, as git sees it.
 const TEXT: usize = 8000;
@@ -24,8 +24,14 @@ pub(super) struct Changed {
     to: Option<CommitId>,
 }
 
-/// What commits change, by commit; `None` for merges and where something is missing.
-pub(super) type Changes = HashMap<CommitId, Option<Rc<[Changed]>>>;
+/// What was found out about commits and is asked for again: they are compared in groups, each with each.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// What commits change, by commit; `None` for merges and where something is missing.
+    files: HashMap<CommitId, Option<Rc<[Changed]>>>,
+    /// By how much the sum of lines moves from one file to another; `None` for what is no text.
+    moved: HashMap<(Option<CommitId>, Option<CommitId>), Option<u64>>,
+}
 
 impl Repository {
     /// Whether two commits make the same change: the same files from the same bytes to the same bytes, or patches with
@@ -33,8 +39,7 @@ impl Repository {
     /// the same change as none. `alike` commits need only change the same files.
     pub fn same_change(&self, one: CommitId, other: CommitId, alike: bool) -> bool {
         let (Some(left), Some(right)) = (self.changed(one), self.changed(other)) else { return false };
-        let paths = |files: &[Changed]| files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
-        if left.is_empty() || paths(&left) != paths(&right) {
+        if left.is_empty() || !left.iter().map(|file| &file.path).eq(right.iter().map(|file| &file.path)) {
             return false;
         }
         alike
@@ -57,6 +62,20 @@ impl Repository {
 
     /// By how much the sum of the lines of a file moves; `None` for what is no text.
     fn moved(&self, file: &Changed) -> Option<u64> {
+        let key = (file.from, file.to);
+        if let Some(known) = self.changes.borrow().moved.get(&key) {
+            return *known;
+        }
+        let found = self.find_moved(file);
+        let moved = &mut self.changes.borrow_mut().moved;
+        if moved.len() >= KEPT {
+            moved.clear();
+        }
+        moved.insert(key, found);
+        found
+    }
+
+    fn find_moved(&self, file: &Changed) -> Option<u64> {
         let odb = self.odb().ok()?;
         let is_text =
             |kind, bytes: &[u8]| kind == ObjectType::Blob && !bytes[..bytes.len().min(TEXT)].contains(&0);
@@ -85,15 +104,15 @@ impl Repository {
 
     /// The files a commit changes, in the order of its tree; `None` for merges.
     fn changed(&self, id: CommitId) -> Option<Rc<[Changed]>> {
-        if let Some(known) = self.changes.borrow().get(&id) {
+        if let Some(known) = self.changes.borrow().files.get(&id) {
             return known.clone();
         }
         let found = self.find_changed(id).map(Rc::from);
-        let mut changes = self.changes.borrow_mut();
-        if changes.len() >= KEPT {
-            changes.clear();
+        let files = &mut self.changes.borrow_mut().files;
+        if files.len() >= KEPT {
+            files.clear();
         }
-        changes.insert(id, found.clone());
+        files.insert(id, found.clone());
         found
     }
 
@@ -121,7 +140,15 @@ impl Repository {
         };
         let (mut old, mut new) = (old, new);
         while !(old.is_empty() && new.is_empty()) {
-            let (left, right) = (first(old)?, first(new)?);
+            let left = first(old)?;
+            // Nearly every entry is the same in both.
+            if let Some(left) = &left
+                && let Some(rest) = new.strip_prefix(&old[..old.len() - left.rest.len()])
+            {
+                (old, new) = (left.rest, rest);
+                continue;
+            }
+            let right = first(new)?;
             let order = match (&left, &right) {
                 (Some(left), Some(right)) => in_order(left, right),
                 (Some(_), None) => Ordering::Less,

@@ -28,17 +28,32 @@ impl Repository {
     /// Every commit that can be reached from the given ones, each read once. Children stand before their parents; of
     /// commits without an order between them the newer one stands first, then the one with the greater id.
     pub fn history(&self, tips: &[CommitId]) -> Result<Vec<Commit>, GitError> {
+        self.back_to(tips, Timestamp::MIN)
+    }
+
+    /// Like [`Repository::history`], and reads no further back than a moment: what was committed since then is there,
+    /// with every commit that has it behind it. Where dates run against ancestry by more than a day everything is read.
+    pub fn history_back_to(&self, tip: CommitId, moment: Timestamp) -> Result<Vec<Commit>, GitError> {
+        self.back_to(&[tip], moment.saturating_sub(SKEW).unwrap_or(moment))
+    }
+
+    fn back_to(&self, tips: &[CommitId], moment: Timestamp) -> Result<Vec<Commit>, GitError> {
         let odb = self.odb()?;
         let mut reading = Reading::default();
         if self.is_shallow() {
             reading.ends = self.ends()?;
         }
-        // By their dates, as they lie in packs.
+        // By the dates of their children, which are those of packs.
         let mut pending: BinaryHeap<(Timestamp, CommitId)> =
             tips.iter().map(|id| (Timestamp::MAX, *id)).collect();
-        while let Some((_, id)) = pending.pop() {
+        let mut skewed = false;
+        while let Some((time, id)) = pending.pop() {
+            if time < moment && !skewed {
+                break;
+            }
             if !reading.index.contains_key(&id) {
                 let commit = self.read_commit(&odb, id)?;
+                skewed |= commit.time > later(time);
                 if reading.ends.contains(&id) {
                     return Err(GitError::Shallow);
                 }
@@ -100,7 +115,7 @@ impl Repository {
                 match reading.index.get(&parent) {
                     None => {
                         let commit = self.read_commit(&odb, parent)?;
-                        skewed |= commit.time > time + SKEW;
+                        skewed |= commit.time > later(time);
                         queue.push((commit.time, parent));
                         if !hidden {
                             wanted.insert(parent);
@@ -129,22 +144,22 @@ impl Repository {
     pub fn latest<'a>(&self, of: CommitId, tags: &'a [TagFacts]) -> Result<Option<&'a TagFacts>, GitError> {
         let odb = self.odb()?;
         let ends = if self.is_shallow() { self.ends()? } else { HashSet::new() };
-        let mut queue = BinaryHeap::from([(self.read_commit(&odb, of)?.time, of)]);
+        let first = self.read_commit(&odb, of)?;
+        let mut queue = BinaryHeap::from([(first.time, of, first.parents)]);
         let mut seen = HashSet::from([of]);
         let mut skewed = false;
         for tag in tags.iter().rev() {
             let tagged = self.read_commit(&odb, tag.commit)?.time;
             while !seen.contains(&tag.commit) {
-                if !queue.peek().is_some_and(|(time, _)| skewed || *time + SKEW >= tagged) {
+                if !queue.peek().is_some_and(|(time, ..)| skewed || later(*time) >= tagged) {
                     break;
                 }
-                let Some((time, id)) = queue.pop() else { break };
-                let parents = self.read_commit(&odb, id)?.parents;
+                let Some((time, id, parents)) = queue.pop() else { break };
                 for parent in parents.into_iter().filter(|_| !ends.contains(&id)) {
                     if seen.insert(parent) {
-                        let at = self.read_commit(&odb, parent)?.time;
-                        skewed |= at > time + SKEW;
-                        queue.push((at, parent));
+                        let commit = self.read_commit(&odb, parent)?;
+                        skewed |= commit.time > later(time);
+                        queue.push((commit.time, parent, commit.parents));
                     }
                 }
             }
@@ -168,6 +183,11 @@ impl Repository {
             |kind, bytes: &[u8]| commit::read(id, bytes, &mut people).filter(|_| kind == ObjectType::Commit);
         self.object(odb, oid(id), read)?.ok_or(GitError::Malformed { id })
     }
+}
+
+/// The latest that clocks of others can have shown.
+fn later(time: Timestamp) -> Timestamp {
+    time.saturating_add(SKEW).unwrap_or(time)
 }
 
 impl Reading {

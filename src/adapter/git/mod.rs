@@ -109,6 +109,14 @@ impl Repository {
         Ok(self.read_commit(&self.odb()?, id)?.time)
     }
 
+    /// When the commit was committed whose id starts with some digits; `None` where no object, several, or something
+    /// else has such an id.
+    pub fn time_of(&self, digits: &str) -> Option<Timestamp> {
+        // Whoever asks reads the history where this is not known.
+        let id = self.inner.odb().ok()?.exists_prefix(Oid::from_str(digits).ok()?, digits.len()).ok()?;
+        self.commit_time(commit_id(id)).ok()
+    }
+
     /// The release tags, sorted by version, then name. Tags that do not point to a commit are none.
     pub fn tags(&self, pattern: &TagPattern) -> Result<Vec<TagFacts>, GitError> {
         Ok(self.tags_and_others(pattern)?.0)

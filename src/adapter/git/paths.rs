@@ -216,7 +216,7 @@ pub(super) struct TreeEntry<'a> {
 pub(super) fn split(bytes: &[u8]) -> Option<TreeEntry<'_>> {
     let space = bytes.iter().take(8).position(|byte| *byte == b' ')?;
     let (mode, rest) = (&bytes[..space], &bytes[space + 1..]);
-    let end = rest.iter().position(|byte| *byte == 0)?;
+    let end = memchr::memchr(0, rest)?;
     let (name, rest) = (&rest[..end], &rest[end + 1..]);
     let (id, rest) = rest.split_first_chunk::<20>()?;
     Some(TreeEntry { mode, name, id: CommitId::from_bytes(*id), rest })

@@ -21,9 +21,11 @@ mod template;
 pub(super) use git_cliff::tip;
 pub(super) use next::next_version;
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 
 use clap::Subcommand;
+use jiff::Timestamp;
 
 use super::Reply;
 use super::context::Context;
@@ -112,18 +114,38 @@ fn replaced(context: &Context, project: &Project, has: impl Fn(CommitId) -> bool
     })
 }
 
-/// Looks for commits in everything a commit has. It is read when the first one is asked for; where it cannot be read,
-/// as in a shallow clone, nothing is found.
+/// Looks for commits in what a commit has, with the release that brought them. As much is read as is asked for, which is
+/// everything for what is not found; where it cannot be read, as in a shallow clone, nothing is found.
 fn older<'a>(
     project: &'a Project,
     history: &'a History,
     head: CommitId,
 ) -> impl Fn(&str) -> Option<(CommitId, Option<Tag>)> + 'a {
-    let all = std::cell::OnceCell::<Option<History>>::new();
+    let tags = || history.tags().to_vec();
+    let found = |history: &History, digits: &str| {
+        let id = history.find(digits)?;
+        Some((id, history.released_in(id).cloned()))
+    };
+    let young = RefCell::new(None::<(Timestamp, History)>);
+    let all = OnceCell::<Option<History>>::new();
     move |digits| {
-        let all = all.get_or_init(|| whole(project, history.tags().to_vec(), head).ok()).as_ref()?;
-        let id = all.find(digits)?;
-        Some((id, all.released_in(id).cloned()))
+        // Most of what is taken back is young.
+        if let Some(time) = project.repository.time_of(digits).filter(|_| all.get().is_none()) {
+            let mut young = young.borrow_mut();
+            if young.as_ref().is_none_or(|(since, _)| time < *since) {
+                // Whoever asks again is answered from twice as far back, so that nothing is read many times.
+                let again = || time.saturating_sub(history.commit(head)?.time.duration_since(time)).ok();
+                let since = young.as_ref().and_then(|_| again()).unwrap_or(time);
+                let commits = project.repository.history_back_to(head, since).ok();
+                *young = commits.map(|commits| (since, History::new(commits, tags())));
+            }
+            let told = young.as_ref().and_then(|(_, history)| found(history, digits));
+            if told.is_some() {
+                return told;
+            }
+        }
+        let all = all.get_or_init(|| whole(project, tags(), head).ok()).as_ref()?;
+        found(all, digits)
     }
 }
 
