@@ -1,11 +1,15 @@
 //! Text of others as Markdown text (CommonMark 0.31, GFM): it brings no markup, no link, no mention, and closes no issue.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Text as it stands in one line of a paragraph or a list. Code spans stay; what a forge would turn into a link or a
 /// mention becomes one.
 pub fn text(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
+    let clean: Cow<'_, str> = match text.contains(is_hostile) {
+        true => text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect(),
+        false => text.into(),
+    };
     let mut out = String::with_capacity(clean.len() + 8);
     let mut rest = clean.trim();
     // What would open a block at the start of a line.
@@ -239,6 +243,10 @@ fn span(text: &str, out: &mut String) {
 /// Whether a forge would make something of a word: a link, a mention, a reference.
 fn is_risky(word: &str) -> bool {
     let bytes = word.as_bytes();
+    // Most words have nothing of what that takes.
+    if !bytes.iter().any(|byte| b"@#!:.-".contains(byte)) {
+        return false;
+    }
     let number = |mark: u8| bytes.windows(2).any(|pair| pair[0] == mark && pair[1].is_ascii_digit());
     let lower = word.to_ascii_lowercase();
     bytes.contains(&b'@')
@@ -261,6 +269,10 @@ fn word(word: &str, out: &mut String) {
 }
 
 fn plain(word: &str, out: &mut String) {
+    if !word.bytes().any(|byte| b"\\*[]<|~$_&".contains(&byte)) {
+        out.push_str(word);
+        return;
+    }
     let mut before = None;
     let mut rest = word.chars().peekable();
     while let Some(c) = rest.next() {

@@ -1,5 +1,6 @@
 //! Which commits of a release ask for the number of the version that moved.
 
+use memchr::memmem::Finder;
 use semver::Version;
 
 use super::bump::{Bump, BumpTable};
@@ -40,9 +41,11 @@ impl<'a> Levels<'a> {
         if !ids.is_empty() {
             return ids;
         }
+        let text = version.to_string();
+        let word = Finder::new(&text);
         let told = |commit: &&&Commit| {
-            release_as(&commit.message)
-                .is_some_and(|asked| Version::parse(asked).is_ok_and(|asked| asked == *version))
+            // There is one way to write a version.
+            word.find(commit.message.as_bytes()).is_some() && release_as(&commit.message) == Some(&text)
         };
         owned.iter().find(told).map(|commit| commit.id).into_iter().collect()
     }

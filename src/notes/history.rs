@@ -1,10 +1,10 @@
 //! Commits, release tags, and what each release owns.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::entry::helpers;
+use super::entry::{Entry, helpers};
 use super::ownership::{Mark, attribute};
 use super::relation::find;
 use crate::model::{Commit, CommitId, CommitMap, Person, Tag, TagFacts};
@@ -23,6 +23,8 @@ pub struct History {
     tagged: OnceCell<CommitMap<Vec<u32>>>,
     /// Who helped, of the few commits that say so.
     helpers: OnceCell<CommitMap<Vec<Arc<Person>>>>,
+    /// Lines that were told once and will be told again.
+    lines: RefCell<CommitMap<Entry>>,
 }
 
 /// Which earlier releases end the notes of a release.
@@ -86,6 +88,15 @@ pub struct Wanted<'a> {
     pub prerelease: bool,
 }
 
+/// How often the line of a commit is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Once, or once more.
+    Once,
+    /// Now and by a release that is made next.
+    Twice,
+}
+
 /// What a release owns.
 #[derive(Debug, Clone, Default)]
 pub struct Share<'a> {
@@ -130,6 +141,7 @@ impl History {
             sorted: OnceCell::new(),
             tagged: OnceCell::new(),
             helpers: OnceCell::new(),
+            lines: RefCell::default(),
         }
     }
 
@@ -184,6 +196,32 @@ impl History {
             all
         });
         all.get(&commit).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a share is of a stable release on whose way prereleases are. Those come behind it, and tell again what it
+    /// tells.
+    pub(super) fn is_told_again(&self, share: &Share<'_>) -> bool {
+        let is_prerelease = |tag: &TagFacts| !tag.version.pre.is_empty();
+        share.ends == Ends::Stable
+            && share.commits.iter().any(|commit| self.tags_of(commit.id).any(is_prerelease))
+    }
+
+    /// The line of a commit. Messages are read once where a line is kept for the next time.
+    pub(super) fn line(&self, commit: &Commit, told: Told) -> Option<Entry> {
+        let mut lines = self.lines.borrow_mut();
+        match told {
+            Told::Once => lines.remove(&commit.id).or_else(|| Entry::of_message(commit.id, &commit.message)),
+            Told::Twice => {
+                let line = Entry::of_message(commit.id, &commit.message)?;
+                lines.insert(commit.id, line.clone());
+                Some(line)
+            }
+        }
+    }
+
+    /// Gives back the lines that are kept.
+    pub(super) fn forget_lines(&self) {
+        self.lines.borrow_mut().clear();
     }
 
     /// Every commit, children before their parents.

@@ -9,7 +9,7 @@ use semver::Version;
 use super::deciding::Levels;
 use super::enrich::Enrichment;
 use super::entry::{Entry, Place, Section, Status};
-use super::history::{Ends, History, Share, Wanted};
+use super::history::{Ends, History, Share, Told, Wanted};
 use super::people::{self, Contributor};
 use super::relation::{Relations, SameChange, merge_number, merge_title, relations};
 use super::rules::{Rules, Telling};
@@ -197,6 +197,10 @@ pub fn release(
         share.commits.iter().copied().filter(|commit| (recipe.counts)(commit)).collect();
     // Merges and reverts are read from everything; a path does not change who took back what.
     let relations = relations(&share.commits, recipe.same_change);
+    let told = if history.is_told_again(share) { Told::Twice } else { Told::Once };
+    if told == Told::Twice {
+        history.forget_lines();
+    }
     let mut lines = Lines::default();
     let mut telling = Telling::new(recipe.rules);
     let mut people: Vec<(CommitId, Vec<Arc<Person>>)> = Vec::with_capacity(owned.len());
@@ -213,7 +217,7 @@ pub fn release(
             let named = people::distinct(std::iter::once(&commit.author).chain(helpers).cloned());
             wrote = people::distinct(named.iter().map(recipe.person));
         }
-        let mut made = entries(commit, recipe, &relations);
+        let mut made = entries(commit, &|| history.line(commit, told), recipe, &relations);
         if let Some(pull) = recipe.enrichment.and_then(|known| known.pull_request(commit.id)) {
             made.iter_mut().for_each(|entry| entry.enrich(pull));
         }
@@ -334,8 +338,13 @@ impl Lines {
     }
 }
 
-/// The lines of one commit, without who wrote it.
-fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<Entry> {
+/// The lines of one commit, without who wrote it. `line` is what its message says.
+fn entries(
+    commit: &Commit,
+    line: &dyn Fn() -> Option<Entry>,
+    recipe: &Recipe<'_>,
+    relations: &Relations,
+) -> Vec<Entry> {
     if relations.cancelled.contains(&commit.id)
         || relations.duplicates.contains_key(&commit.id)
         || (recipe.first_parent && !relations.is_on_mainline(commit.id))
@@ -356,7 +365,7 @@ fn entries(commit: &Commit, recipe: &Recipe<'_>, relations: &Relations) -> Vec<E
         }
         return vec![entry];
     }
-    let Some(mut entry) = Entry::of_message(commit.id, &commit.message) else { return Vec::new() };
+    let Some(mut entry) = line() else { return Vec::new() };
     if let (None, Some(merged)) = (entry.pull_request(), relations.merged_by.get(&commit.id)) {
         entry.references.push(merged.clone());
     }

@@ -67,7 +67,7 @@ impl Repository {
     }
 
     /// Like [`Repository::history`], and reads no further than what the tip has and neither the end nor a released
-    /// commit has: the other commits that come along are the edge of it. Where dates run against ancestry by more than
+    /// commit has: the other commits that come along are the edge of it, which may be without messages. Where dates run against ancestry by more than
     /// a day everything is read. A shallow clone is enough when it ends behind all of that.
     pub fn history_since(
         &self,
@@ -194,6 +194,10 @@ impl Reading {
     fn add(&mut self, mut commit: Commit, hidden: bool) {
         if self.ends.contains(&commit.id) {
             commit.parents.clear();
+        }
+        // Nobody reads what others have told.
+        if hidden {
+            commit.message = String::new();
         }
         if let std::collections::hash_map::Entry::Vacant(free) = self.index.entry(commit.id) {
             free.insert(self.commits.len());

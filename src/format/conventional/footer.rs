@@ -84,9 +84,12 @@ fn split_lines(rest: &str) -> Vec<Line<'_>> {
     let mut start = 0;
     let mut fence: Option<&str> = None;
     let mut lines = Vec::with_capacity(16);
-    while start < rest.len() {
-        let end = memchr::memchr(b'\n', &rest.as_bytes()[start..]).map_or(rest.len(), |at| start + at + 1);
-        let text = rest[start..end].trim_end();
+    let ends = memchr::memchr_iter(b'\n', rest.as_bytes()).map(|at| at + 1);
+    for end in ends.chain([rest.len()]) {
+        if start == end {
+            break;
+        }
+        let text = trimmed(&rest[start..end]);
         let mark = fence_mark(text);
         let fenced = fence.is_some() || mark.is_some();
         match (fence, mark) {
@@ -98,6 +101,12 @@ fn split_lines(rest: &str) -> Vec<Line<'_>> {
         start = end;
     }
     lines
+}
+
+/// A line without the blanks at its end. Most have none but the end of the line.
+fn trimmed(line: &str) -> &str {
+    let text = line.strip_suffix('\n').unwrap_or(line);
+    if text.as_bytes().last().is_some_and(u8::is_ascii_graphic) { text } else { text.trim_end() }
 }
 
 /// The mark that opens or closes a code fence, when the line begins with one.

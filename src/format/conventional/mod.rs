@@ -38,7 +38,7 @@ pub fn references(message: &str) -> Vec<Reference<'_>> {
     let message = message.trim_end();
     let (first, rest) = message.split_once('\n').unwrap_or((message, ""));
     let parts = footer::split(rest);
-    reference::collect(first.trim_end(), &parts.body_slices, &parts.footers)
+    reference::collect(message, first.trim_end(), &parts.body_slices, &parts.footers)
 }
 
 /// Reads a message.
@@ -54,7 +54,7 @@ pub fn parse(message: &str) -> Result<Message<'_>, MessageError> {
     if breaking && breaking_notes.is_empty() {
         breaking_notes.push(header.description);
     }
-    let references = reference::collect(header.description, &parts.body_slices, &parts.footers);
+    let references = reference::collect(message, header.description, &parts.body_slices, &parts.footers);
     Ok(Message {
         kind: header.kind,
         scopes: header.scopes,

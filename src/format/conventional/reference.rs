@@ -106,15 +106,18 @@ const ACTIONS: [(&str, &str); 19] = [
 /// More references than any message needs; the rest is not read.
 const MAX_REFERENCES: usize = 256;
 
+/// What a message names. The other arguments are parts of the message.
 pub(super) fn collect<'a>(
+    message: &'a str,
     description: &'a str,
     body: &[&'a str],
     footers: &[Footer<'a>],
 ) -> Vec<Reference<'a>> {
     let mut found = Vec::new();
-    scan(description, None, ReferenceSource::Subject, &mut found);
+    let marks = &mut Marks::of(message);
+    scan(description, marks, None, ReferenceSource::Subject, &mut found);
     for text in body {
-        scan(text, None, ReferenceSource::Body, &mut found);
+        scan(text, marks, None, ReferenceSource::Body, &mut found);
     }
     for footer in footers {
         let action = action(footer.token);
@@ -135,9 +138,9 @@ pub(super) fn collect<'a>(
                     },
                 );
             }
-            scan(&footer.value[digits.len()..], action, ReferenceSource::Footer, &mut found);
+            scan(&footer.value[digits.len()..], marks, action, ReferenceSource::Footer, &mut found);
         } else {
-            scan(footer.value, action, ReferenceSource::Footer, &mut found);
+            scan(footer.value, marks, action, ReferenceSource::Footer, &mut found);
         }
     }
     found
@@ -195,20 +198,26 @@ impl<'a> Said<'a> {
 /// any other word and with the sentence.
 fn scan<'a>(
     text: &'a str,
+    marks: &mut Marks<'a>,
     outer: Option<&'static str>,
     source: ReferenceSource,
     found: &mut Vec<Reference<'a>>,
 ) {
-    let mut marks = Marks::of(text);
     // Most texts have nothing that a reference is made of.
-    if marks.first >= text.len() {
+    if !marks.are_in(text) {
         return;
     }
+    let end = marks.place(text) + text.len();
     let mut said = Said { action: outer, previous: "", before: "" };
     let mut fence = false;
     // The last line that names nothing and was not gone over yet; it says all that the lines before it could.
     let mut passed: Option<&str> = None;
     for line in lines(text) {
+        let marked = marks.are_in(line);
+        // Nor has what stands behind the last of it.
+        if marks.first >= end && said.previous != "commit" {
+            return;
+        }
         if fence_mark(line).is_some() {
             fence = !fence;
             continue;
@@ -217,7 +226,7 @@ fn scan<'a>(
             continue;
         }
         // A line that ends in `commit` may refer.
-        if said.previous != "commit" && !marks.are_in(line) {
+        if said.previous != "commit" && !marked {
             let mut words = Words::of(line);
             if words.next().is_some_and(|first| !joins(bare(first))) && words.next().is_some() {
                 passed = Some(line);
@@ -341,20 +350,32 @@ fn joins(word: &str) -> bool {
     matches!(word, "" | "and" | "&" | "to")
 }
 
-/// Where something is that a reference is made of. A text is searched once for each kind, as far as somebody asks.
+/// Where something is in a message that a reference is made of. It is searched once for each kind, as far as somebody
+/// asks.
 struct Marks<'a> {
     bytes: &'a [u8],
-    /// The next ones of each kind, and the first of them; the length of the text when there is none.
+    /// The next ones of each kind, and the first of them; the length of the message when there is none.
     next: [usize; 3],
     first: usize,
+    /// Where the last part begins that somebody asked for.
+    asked: usize,
 }
 
 impl<'a> Marks<'a> {
-    fn of(text: &'a str) -> Self {
-        let mut marks = Self { bytes: text.as_bytes(), next: [0; 3], first: 0 };
-        marks.next = [marks.plain(0), marks.joined(0), marks.commit(0)];
-        marks.first = marks.next.into_iter().min().unwrap_or(0);
+    fn of(message: &'a str) -> Self {
+        let mut marks = Self { bytes: message.as_bytes(), next: [0; 3], first: 0, asked: 0 };
+        marks.search(0);
         marks
+    }
+
+    fn search(&mut self, from: usize) {
+        self.next = [self.plain(from), self.joined(from), self.commit(from)];
+        self.first = self.next.into_iter().min().unwrap_or(0);
+    }
+
+    /// Where a part of the message begins.
+    fn place(&self, part: &str) -> usize {
+        part.as_ptr() as usize - self.bytes.as_ptr() as usize
     }
 
     fn plain(&self, from: usize) -> usize {
@@ -371,9 +392,13 @@ impl<'a> Marks<'a> {
         COMMIT.find(&self.bytes[from..]).map_or(self.bytes.len(), |at| from + at)
     }
 
-    /// Whether there is one in a line of the text. Lines are asked for in their order.
-    fn are_in(&mut self, line: &str) -> bool {
-        let start = line.as_ptr() as usize - self.bytes.as_ptr() as usize;
+    /// Whether there is one in a part of the message. Nearly all are asked for in their order.
+    fn are_in(&mut self, part: &str) -> bool {
+        let start = self.place(part);
+        if start < self.asked {
+            self.search(start);
+        }
+        self.asked = start;
         if self.first < start {
             let [plain, joined, commit] = self.next;
             self.next = [
@@ -383,7 +408,7 @@ impl<'a> Marks<'a> {
             ];
             self.first = self.next.into_iter().min().unwrap_or(0);
         }
-        self.first < start + line.len()
+        self.first < start + part.len()
     }
 }
 
