@@ -147,7 +147,7 @@ fn hostile(text: &str) -> Vec<String> {
 }
 
 /// The same with other links and headings.
-fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool) -> Vec<String> {
+pub(crate) fn hostile_beside(text: &str, allowed: &[&str], is_title: &dyn Fn(&str) -> bool) -> Vec<String> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS

@@ -2,8 +2,8 @@
 
 use super::super::context::Context;
 use super::super::error::CliError;
-use crate::adapter::deepen::{DeepenError, PATIENCE, deepen};
 use crate::adapter::git::Repository;
+use crate::adapter::remote::{PATIENCE, RemoteError, deepen};
 use crate::port::Progress as _;
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -39,7 +39,7 @@ impl DeepenArgs {
             return Err(error.hinted("--deepen has git fetch it"));
         }
         let repository = Repository::discover(&context.directory)?;
-        let remote = repository.remote().ok_or(DeepenError::NoRemote)?;
+        let remote = repository.remote().ok_or(RemoteError::NoRemote)?;
         let what = if repository.is_shallow() { "the rest of the history" } else { "the tags" };
         context.printer.working(&format!("fetching {what} from {remote}"));
         deepen(&repository, &remote, PATIENCE)?;

@@ -1,5 +1,7 @@
 //! `notes next`: the next version.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use semver::Version;
 
@@ -11,9 +13,15 @@ use super::deepen::DeepenArgs;
 use super::releases::{ReleaseArgs, Releases};
 use super::{behind, replaced, settings};
 use crate::adapter::git::{GitError, PathFilter};
-use crate::model::{Commit, CommitId};
+use crate::adapter::remote::{RemoteError, has_tag};
+use crate::diag::Kind;
+use crate::model::{Commit, CommitId, TagPattern};
 use crate::notes::{self, Asking, Bump, Next, NextError, Since, Wanted};
+use crate::port::Progress as _;
 use crate::render::json::v1;
+
+/// How long the remote may take to answer.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -30,6 +38,9 @@ pub(super) struct Args {
     bump: LevelArg,
     #[command(flatten)]
     releases: ReleaseArgs,
+    /// Have git ask the remote whether the version is free there as well
+    #[arg(long)]
+    check_remote: bool,
     /// Name the commits that decide
     #[arg(long)]
     explain: bool,
@@ -124,7 +135,12 @@ fn tell(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let project = Project::open(context)?;
     let head = project.repository.head()?;
     let wish = Wish { label: args.pre.as_deref(), level: args.bump };
-    let next = find(&project, head, wish, args.releases.find(context, &project)?)??;
+    let releases = args.releases.find(context, &project)?;
+    let pattern = releases.pattern.clone();
+    let next = find(&project, head, wish, releases)??;
+    if args.check_remote {
+        free(context, &project, &next.version, &pattern)?;
+    }
     let wire = v1::next::Next::from(&next);
     let mut text = format!("{}\n", next.version);
     if args.explain {
@@ -149,6 +165,29 @@ fn tell(context: &Context, args: &Args) -> Result<Reply, CliError> {
     let has = |id| project.repository.is_ancestor(id, head).unwrap_or(false);
     reply.diagnostics.extend(replaced(context, &project, has));
     Ok(reply)
+}
+
+/// A version that only the remote knows of is taken all the same.
+fn free(
+    context: &Context,
+    project: &Project,
+    version: &Version,
+    pattern: &TagPattern,
+) -> Result<(), CliError> {
+    if context.network.offline {
+        let error = CliError::usage("next-offline", "--check-remote asks, and --offline forbids that");
+        return Err(error.hinted("leave one of them out"));
+    }
+    let tag = pattern.tag(version).map_err(|error| CliError::usage("next-tag", error.to_string()))?;
+    let remote = project.repository.remote().ok_or(RemoteError::NoRemote)?;
+    context.printer.working(&format!("asking {remote} for {tag}"));
+    if has_tag(&project.repository, &remote, &tag, PATIENCE)? {
+        let message = format!("the next version {version} is taken: the remote `{remote}` has the tag {tag}");
+        return Err(
+            CliError::new(Kind::Conflict, "next-taken", message).hinted(format!("git fetch --tags {remote}"))
+        );
+    }
+    Ok(())
 }
 
 /// A commit that decides, as its first line said it, and what else makes it decide.

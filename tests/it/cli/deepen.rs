@@ -174,19 +174,19 @@ fn where_nothing_can_be_fetched_nothing_changes() {
     };
     refused("next --deepen --offline", 2, "deepen-offline", "leave one of them out");
     in_clone(&full, &shallow, "remote set-url origin file:///nowhere/at/all");
-    let told = refused("next --deepen", 3, "deepen-failed", "git fetch --unshallow --tags origin");
+    let told = refused("next --deepen", 3, "remote-failed", "git fetch --unshallow --tags origin");
     assert!(told.contains("'/nowhere/at/all' does not appear to be a git repository"), "{told}");
     // Nobody listens.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     in_clone(&full, &shallow, &format!("remote set-url origin http://user:secret@{closed}/x"));
-    let told = refused("next --deepen", 3, "deepen-failed", "git fetch");
+    let told = refused("next --deepen", 3, "remote-failed", "git fetch");
     assert!(!told.contains("secret"), "{told}");
     // Neither the address nor the name of a remote is a program to run.
     let pwned = shallow.join("pwned");
     in_clone(&full, &shallow, &format!("remote set-url origin ext::touch%20{}", pwned.display()));
-    refused("next --deepen", 3, "deepen-failed", "git fetch");
+    refused("next --deepen", 3, "remote-failed", "git fetch");
     in_clone(&full, &shallow, "remote remove origin");
-    refused("next --deepen", 2, "deepen-no-remote", "git remote add origin URL");
+    refused("next --deepen", 2, "remote-none", "git remote add origin URL");
     let config = std::fs::read_to_string(shallow.join(".git/config")).unwrap();
     let remote =
         format!("[remote \"--upload-pack=touch {}\"]\n\turl = {}\n", pwned.display(), full.path().display());
@@ -196,10 +196,39 @@ fn where_nothing_can_be_fetched_nothing_changes() {
     // No git at all.
     let (_keep, shallow) = clone(&full, "--depth 1");
     let run = notes(&shallow, "next --deepen").env("PATH", "/nowhere").run().expect(3);
-    assert!(run.stderr().contains("error[deepen-git]"), "{}", run.show());
+    assert!(run.stderr().contains("error[remote-git]"), "{}", run.show());
     // A message needs no history.
     let run = notes(&shallow, "lint --title x --deepen").run().expect(2);
     assert!(run.stderr().contains("cannot be used with"), "{}", run.show());
+}
+
+#[test]
+fn a_version_that_only_the_remote_has_is_taken() {
+    let full = released();
+    let (_keep, here) = clone(&full, "");
+    let next = |more: &str| notes(&here, "next --check-remote").args(more).run();
+    assert_eq!(next("").expect(0).stdout(), "0.3.0\n");
+    // A prerelease of the same version, and a name that ends alike, are other tags.
+    full.tag("v0.3.0-rc.1");
+    full.git(&["tag", "app/v0.3.0"]);
+    assert_eq!(next("").expect(0).stdout(), "0.3.0\n");
+    assert_eq!(next("--pre beta").expect(0).stdout(), "0.3.0-beta.1\n");
+    assert_eq!(next("--pre rc").code(), 5);
+    full.git(&["tag", "v0.3.0", "v0.1.0"]);
+    insta::assert_snapshot!(next("").show(), @r"
+    exit 5
+    --- stdout
+    --- stderr
+    error[next-taken]: the next version 0.3.0 is taken: the remote `origin` has the tag v0.3.0
+    help: git fetch --tags origin
+    ");
+    assert_eq!(notes(&here, "next").run().expect(0).stdout(), "0.3.0\n", "nobody is asked without the flag");
+    assert!(next("--offline").expect(2).stderr().contains("error[next-offline]"));
+    in_clone(&full, &here, "remote set-url origin /nowhere");
+    let told = next("").expect(3);
+    assert!(told.stderr().contains("error[remote-unasked]"), "{}", told.show());
+    in_clone(&full, &here, "remote remove origin");
+    assert!(next("").expect(2).stderr().contains("error[remote-none]"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Gets what a clone left out of the history, with the `git` of this machine: it has the logins, keys and proxies of the
-//! user. Its arguments are fixed, and the one name in them, that of the remote, comes from the configuration.
+//! Asks the remote of a repository with the `git` of this machine, which has the logins, keys and proxies of the user: for
+//! what the clone left out of the history, and whether a tag is there. The arguments are fixed; the name of the remote in them
+//! comes from the configuration.
 //!
 //! All of the history and all tags are fetched, never a part that seems to be enough: which version comes next, and which
 //! releases end the notes of one, is known only when every tag is there, and tags bring their history with them. Files
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::adapter::git::Repository;
 use crate::adapter::http::scrub;
 use crate::diag::{Hint, Kind};
+use crate::model::Tag;
 
 /// How long a fetch may take; whoever has more history than that fetches it by hand.
 pub const PATIENCE: Duration = Duration::from_secs(30 * 60);
@@ -24,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(5);
 /// What is kept of what git, and the server through it, says; all of it is read, so that git never waits for a reader.
 const MAX_SAID: usize = 16 << 10;
+/// How `git ls-remote --exit-code` says that no reference matches.
+const NOT_THERE: i32 = 2;
 /// Variables that point git at another repository than the one that was opened (`git rev-parse --local-env-vars`).
 const ELSEWHERE: [&str; 11] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -41,29 +45,47 @@ const ELSEWHERE: [&str; 11] = [
 
 /// Fetches all tags from a remote, and the history behind the edge of a shallow clone. Blocks until git has ended. When
 /// it fails, or is killed, the repository is as it was: git moves references and the edge last.
-pub fn deepen(repository: &Repository, remote: &str, patience: Duration) -> Result<(), DeepenError> {
+pub fn deepen(repository: &Repository, remote: &str, patience: Duration) -> Result<(), RemoteError> {
     let shallow = repository.is_shallow();
-    let mut command = command(repository.directory(), shallow, remote);
+    let mut command = git(repository);
+    command.args(fetching(shallow)).args(["--", remote]);
+    let failed = |said| RemoteError::Failed { remote: remote.to_owned(), shallow, said };
+    let late = || RemoteError::Patience { remote: remote.to_owned(), shallow, seconds: patience.as_secs() };
+    let Ended { status, said } = run(command, patience).map_err(|source| RemoteError::NoGit { source })?;
+    if status.ok_or_else(late)?.success() { Ok(()) } else { Err(failed(reason(&said))) }
+}
+
+/// Whether a remote has a tag. Blocks until git has ended; nothing is fetched.
+pub fn has_tag(
+    repository: &Repository,
+    remote: &str,
+    tag: &Tag,
+    patience: Duration,
+) -> Result<bool, RemoteError> {
+    let mut command = git(repository);
+    command.args(["ls-remote", "--exit-code", "--quiet", "--", remote]).arg(format!("refs/tags/{tag}"));
+    let Ended { status, said } = run(command, patience).map_err(|source| RemoteError::NoGit { source })?;
+    let remote = remote.to_owned();
+    match status.map(|status| status.code()) {
+        Some(Some(0)) => Ok(true),
+        Some(Some(NOT_THERE)) => Ok(false),
+        Some(_) => Err(RemoteError::Unasked { remote, said: reason(&said) }),
+        None => Err(RemoteError::Unasked { remote, said: "it takes too long".to_owned() }),
+    }
+}
+
+fn git(repository: &Repository) -> Command {
+    let mut command = command(repository.directory());
     // ssh would ask the terminal; whoever has set up another way is not overruled.
     let own_ssh = ["core.sshCommand", "ssh.variant"].iter().any(|name| repository.setting(name).is_some())
         || ["GIT_SSH", "GIT_SSH_COMMAND"].iter().any(|name| std::env::var_os(name).is_some());
     if !own_ssh {
         command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
     }
-    let remote = remote.to_owned();
-    match run(command, patience) {
-        Ok(Ended { status: Some(status), .. }) if status.success() => Ok(()),
-        Ok(Ended { status: Some(_), said }) => {
-            Err(DeepenError::Failed { remote, shallow, said: reason(&said) })
-        }
-        Ok(Ended { status: None, .. }) => {
-            Err(DeepenError::Patience { remote, shallow, seconds: patience.as_secs() })
-        }
-        Err(source) => Err(DeepenError::NoGit { source }),
-    }
+    command
 }
 
-fn command(directory: &Path, shallow: bool, remote: &str) -> Command {
+fn command(directory: &Path) -> Command {
     let mut command = Command::new("git");
     for name in ELSEWHERE {
         command.env_remove(name);
@@ -78,13 +100,14 @@ fn command(directory: &Path, shallow: bool, remote: &str) -> Command {
         .args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"])
         .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
         .arg("--git-dir")
-        .arg(directory)
-        .args(["fetch", "--no-progress", "--no-prune", "--no-recurse-submodules", "--tags"]);
-    if shallow {
-        command.arg("--unshallow");
-    }
-    command.args(["--", remote]);
+        .arg(directory);
     command
+}
+
+fn fetching(shallow: bool) -> Vec<&'static str> {
+    let mut words = vec!["fetch", "--no-progress", "--no-prune", "--no-recurse-submodules", "--tags"];
+    words.extend(shallow.then_some("--unshallow"));
+    words
 }
 
 /// What became of a program. Without a status it took too long.
@@ -160,18 +183,18 @@ fn reason(said: &str) -> String {
     scrub(&line.unwrap_or_else(|| "it does not say why".to_owned()))
 }
 
-/// Why nothing was fetched.
+/// Why the remote did not help.
 #[derive(Debug, thiserror::Error)]
-pub enum DeepenError {
-    /// There is no program to fetch with.
-    #[error("git cannot be started to fetch the rest of the history")]
+pub enum RemoteError {
+    /// There is no program to ask with.
+    #[error("git cannot be started to ask the remote")]
     NoGit {
         /// Why.
         #[source]
         source: io::Error,
     },
-    /// There is nobody to fetch from.
-    #[error("the repository has no remote to fetch the rest of the history from")]
+    /// There is nobody to ask.
+    #[error("the repository has no remote to ask")]
     NoRemote,
     /// git said no.
     #[error("git did not get everything from the remote `{remote}`: {said}")]
@@ -180,6 +203,14 @@ pub enum DeepenError {
         remote: String,
         /// Whether history was asked for, and not tags alone.
         shallow: bool,
+        /// What git said.
+        said: String,
+    },
+    /// Nobody answered.
+    #[error("git cannot ask the remote `{remote}` for its tags: {said}")]
+    Unasked {
+        /// The remote.
+        remote: String,
         /// What git said.
         said: String,
     },
@@ -195,13 +226,14 @@ pub enum DeepenError {
     },
 }
 
-impl Hint for DeepenError {
+impl Hint for RemoteError {
     fn code(&self) -> &'static str {
         match self {
-            Self::NoGit { .. } => "deepen-git",
-            Self::NoRemote => "deepen-no-remote",
-            Self::Failed { .. } => "deepen-failed",
-            Self::Patience { .. } => "deepen-patience",
+            Self::NoGit { .. } => "remote-git",
+            Self::NoRemote => "remote-none",
+            Self::Failed { .. } => "remote-failed",
+            Self::Unasked { .. } => "remote-unasked",
+            Self::Patience { .. } => "remote-patience",
         }
     }
 
@@ -209,14 +241,17 @@ impl Hint for DeepenError {
         match self {
             Self::NoRemote => Kind::Usage,
             // The history is as incomplete as before.
-            Self::NoGit { .. } | Self::Failed { .. } | Self::Patience { .. } => Kind::Undecided,
+            Self::NoGit { .. } | Self::Failed { .. } | Self::Unasked { .. } | Self::Patience { .. } => {
+                Kind::Undecided
+            }
         }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::NoGit { .. } => vec!["install git, or fetch the rest before this runs".to_owned()],
+            Self::NoGit { .. } => vec!["install git, or leave --deepen and --check-remote out".to_owned()],
             Self::NoRemote => vec!["git remote add origin URL".to_owned()],
+            Self::Unasked { remote, .. } => vec![format!("git ls-remote --tags {remote}")],
             Self::Failed { remote, shallow, .. } | Self::Patience { remote, shallow, .. } => {
                 vec![format!("git fetch {}--tags {remote}", if *shallow { "--unshallow " } else { "" })]
             }
@@ -229,25 +264,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_arguments_are_fixed_and_a_remote_is_no_option() {
-        let told = command(Path::new("/r/.git"), true, "--upload-pack=x");
-        let told: Vec<_> = told.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        assert_eq!(
-            told[told.len() - 9..],
-            [
-                "/r/.git",
-                "fetch",
-                "--no-progress",
-                "--no-prune",
-                "--no-recurse-submodules",
-                "--tags",
-                "--unshallow",
-                "--",
-                "--upload-pack=x"
-            ]
-        );
-        let whole = command(Path::new("x"), false, "origin");
-        assert!(!whole.get_args().any(|argument| argument == "--unshallow"));
+    fn the_arguments_are_fixed() {
+        let told = |shallow| {
+            let mut command = command(Path::new("/r/.git"));
+            command.args(fetching(shallow));
+            let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+            words.skip_while(|word| word != "--git-dir").collect::<Vec<_>>().join(" ")
+        };
+        let tags = "--git-dir /r/.git fetch --no-progress --no-prune --no-recurse-submodules --tags";
+        assert_eq!((told(false), told(true)), (tags.to_owned(), format!("{tags} --unshallow")));
+        let whole = command(Path::new("x"));
         let removed: Vec<_> = whole.get_envs().filter(|(_, value)| value.is_none()).collect();
         assert_eq!(removed.len(), ELSEWHERE.len());
     }
