@@ -163,26 +163,33 @@ impl Outline {
     /// Reads a document. Any text is one; the byte order mark is none of it.
     pub fn parse(text: &str) -> Self {
         let blocks = blocks(text);
-        let keys: Vec<(Option<Key>, u8, usize)> = blocks
+        let keys: Vec<(Option<Key>, u8, bool, usize)> = blocks
             .iter()
             .filter_map(|block| match &block.piece {
-                Piece::Heading(level, title) => Some((key(title), *level, block.range.start)),
+                Piece::Heading(level, title) => {
+                    Some((key(title), *level, is_plain(title), block.range.start))
+                }
                 Piece::Item | Piece::Definition(_) | Piece::Other => None,
             })
             .collect();
-        // Releases stand under the two highest headings, or one level lower where none does.
-        let high = keys.iter().any(|(key, level, _)| key.is_some() && *level <= 2);
-        let is_release =
-            |key: &Option<Key>, level: u8| key.is_some() && (level <= 2 || (level == 3 && !high));
+        // Releases stand under the two highest headings, or one level lower where none does. Some tools write patch
+        // releases one level lower than others: a heading that is a version and nothing more is one there too.
+        let high = keys.iter().any(|(key, level, ..)| key.is_some() && *level <= 2);
+        let is_release = |key: &Option<Key>, level: u8, plain: bool| {
+            key.is_some() && (level <= 2 || (level == 3 && (!high || plain)))
+        };
         let last = blocks.iter().rposition(|block| !matches!(block.piece, Piece::Definition(_)));
         let after = last.map_or(0, |at| at + 1);
         let definitions = blocks.get(after).map_or(text.len(), |block| block.range.start);
         let mut sections = Vec::new();
-        for (at, (found, level, start)) in keys.iter().enumerate() {
-            let Some(key) = found.clone().filter(|_| is_release(found, *level)) else { continue };
-            let ends =
-                |(found, other, _): &&(Option<Key>, u8, usize)| *other <= *level || is_release(found, *other);
-            let end = keys[at + 1..].iter().find(ends).map_or(definitions, |(_, _, start)| *start);
+        for (at, (found, level, plain, start)) in keys.iter().enumerate() {
+            let Some(key) = found.clone().filter(|_| is_release(found, *level, *plain)) else { continue };
+            // The parts of a release on the third level stand on that level as well.
+            let above = (*level).min(2);
+            let ends = |(found, other, plain, _): &&(Option<Key>, u8, bool, usize)| {
+                *other <= above || is_release(found, *other, *plain)
+            };
+            let end = keys[at + 1..].iter().find(ends).map_or(definitions, |(.., start)| *start);
             sections.push(Section { key, range: *start..end });
         }
         let titled = blocks.iter().any(|block| match &block.piece {
@@ -219,6 +226,13 @@ pub fn key(title: &str) -> Option<Key> {
         if before.chars().any(|c| c.is_ascii_digit()) && version(tail).is_some() { tail } else { after }
     });
     version(tail).map(Key::Version)
+}
+
+/// Whether a heading is a version of three numbers and nothing more but a date or a mark: `[1.2.3] (Mar 3, 2026)`.
+fn is_plain(title: &str) -> bool {
+    let mut words = title.split_whitespace().map(|word| word.trim_matches(|c: char| "[](){}:,".contains(c)));
+    let three = |word: &str| Version::parse(word.strip_prefix(['v', 'V']).unwrap_or(word)).is_ok();
+    words.next().is_some_and(three) && words.all(|word| !word.starts_with(char::is_lowercase))
 }
 
 /// A version, also one of two numbers.
@@ -281,6 +295,10 @@ mod tests {
     fn levels_of_releases() {
         assert_eq!(keys("# 1.1.0\n\n## 1.0.1\n\n### 1.0 x\n\n# 1.0.0\n"), ["1.1.0", "1.0.1", "1.0.0"]);
         assert_eq!(keys("## Releases\n\n### 1.1.0\n\n### 1.0.0\n"), ["1.1.0", "1.0.0"]);
+        let mixed = "# Log\n\n### [1.0.1](https://x) (2020-02-02)\n\n### Bug Fixes\n\n- a\n\n## 1.0.0\n\n### Features\n\n### 1.0.0 for users\n";
+        assert_eq!(keys(mixed), ["1.0.1", "1.0.0"]);
+        let first = Outline::parse(mixed).sections[0].range.clone();
+        assert_eq!(&mixed[first], "### [1.0.1](https://x) (2020-02-02)\n\n### Bug Fixes\n\n- a\n\n");
         assert_eq!(keys("# Title\r\n\r\n## [2.0.0] - x\r\n- a\r\n## Unreleased"), ["2.0.0", "Unreleased"]);
         assert!(keys("no heading\n").is_empty());
     }

@@ -34,6 +34,10 @@ pub async fn check(
         check_size(&mut facts, expected, &mut findings);
         platforms.push(facts);
     }
+    if let Some((reference, reason)) = &expected.base_unread {
+        let message = format!("the base {reference} could not be looked at: {reason}");
+        findings.report(None, Severity::Warning, "image-base-unread", message);
+    }
     let base = base_facts(&inspected, expected.base.as_ref(), &mut platforms, &mut findings);
     let vouchers = check_rest(registry, &inspected, &mut findings).await?;
     let previous = expected.previous.as_ref();

@@ -24,4 +24,6 @@ pub struct Expectations {
     pub previous: Option<(String, Inspected)>,
     /// What the name of the base stands for now.
     pub base: Option<Base>,
+    /// Where the base could not be looked at, and why.
+    pub base_unread: Option<(String, String)>,
 }

@@ -66,6 +66,9 @@ pub fn edit(document: &str, insert: &Insert<'_>) -> Result<Edited, EditError> {
         let added = pieces.into_iter().filter_map(|part| part.key).collect();
         return Ok(Edited { text: format!("{mark}{}", ends(insert.generated)), added, ..Edited::default() });
     }
+    if old.contains('\r') && !old.contains('\n') {
+        return Err(EditError::LineEnds);
+    }
     let outline = Outline::parse(old);
     if outline.sections.is_empty() && !outline.titled {
         return Err(EditError::Foreign);
@@ -306,6 +309,9 @@ pub enum EditError {
     /// A section that is put in would be no section.
     #[error("a code block, a comment or an HTML block is not closed where the release belongs")]
     Open,
+    /// Its lines end as no tool of today writes them.
+    #[error("its lines end in a carriage return alone")]
+    LineEnds,
     /// What is put in has other headings than releases.
     #[error("the template writes {found} headings of releases, and {expected} are needed")]
     NoHeading {
@@ -322,6 +328,7 @@ impl Hint for EditError {
             Self::Foreign => "changelog-foreign",
             Self::Twice { .. } => "changelog-twice",
             Self::Open => "changelog-open",
+            Self::LineEnds => "changelog-line-ends",
             Self::NoHeading { .. } => "changelog-heading",
         }
     }
@@ -329,7 +336,7 @@ impl Hint for EditError {
     fn kind(&self) -> Kind {
         match self {
             Self::Foreign | Self::Twice { .. } | Self::Open => Kind::Conflict,
-            Self::NoHeading { .. } => Kind::Usage,
+            Self::LineEnds | Self::NoHeading { .. } => Kind::Usage,
         }
     }
 
@@ -339,6 +346,7 @@ impl Hint for EditError {
                 "add a line `# Changelog` above, and a line `## Unreleased` where releases shall start"
             }
             Self::Twice { .. } => "put both into one section",
+            Self::LineEnds => "perl -pi -e 's/\\r/\\n/g' CHANGELOG.md",
             Self::Open => "close the ``` or the <!-- that is open in it",
             Self::NoHeading { .. } => {
                 "use the preset kyklos or keep-a-changelog: each release needs a heading `## VERSION`"
@@ -393,6 +401,20 @@ mod tests {
         }
         assert_eq!(with("\u{feff}", &["1.0.0"]), format!("\u{feff}{}", made(&["1.0.0"])));
         assert_eq!(with("\r\n", &["1.0.0"]), made(&["1.0.0"]).replace('\n', "\r\n"));
+    }
+
+    #[test]
+    fn releases_on_the_third_level_stay_releases() {
+        let old = "# Log\n\n### 0.1.1\n\n### Bug Fixes\n\n- a\n\n### 0.1.0\n\n- b\n";
+        let new = with(old, &["0.2.0"]);
+        assert!(
+            new.contains("- new in 0.2.0 (abcdef0)\n\n### 0.1.1\n\n### Bug Fixes\n\n- a\n\n### 0.1.0\n"),
+            "{new}"
+        );
+        // One that is there already is found, with what people wrote in it.
+        let new = with(old, &["0.1.1"]);
+        assert_eq!(new.matches("0.1.1]\n").count(), 1, "{new}");
+        assert!(new.contains("### Bug Fixes\n\n- a\n\n### 0.1.0\n\n- b\n"), "{new}");
     }
 
     #[test]
@@ -463,6 +485,7 @@ mod tests {
             assert_eq!(put_into(foreign, &["1.0.0"]), Err(EditError::Foreign), "{foreign}");
         }
         assert_eq!(put_into("# Changelog\n\n```\nx\n", &["1.0.0"]), Err(EditError::Open));
+        assert_eq!(put_into("# Changelog\r\r## 0.1.0\r", &["1.0.0"]), Err(EditError::LineEnds));
         let twice = "# Changelog\n\n## 1.0.0\n\n- a\n\n## v1.0.0\n\n- b\n";
         let error = put_into(twice, &["1.0.0"]).unwrap_err();
         assert_eq!(error.to_string(), "it has two sections of 1.0.0, at lines 3 and 7");

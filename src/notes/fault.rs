@@ -36,6 +36,12 @@ pub enum RenderError {
         /// The names that are known there.
         known: Vec<String>,
     },
+    /// Templates that include one another would never end.
+    #[error("the template `{}` includes itself: {}", chain.first().map_or("", String::as_str), chain.join(" > "))]
+    Circle {
+        /// The names of the circle, the first again at the end.
+        chain: Vec<String>,
+    },
     /// There is no such partial.
     #[error("there is no partial `{name}`")]
     NoPartial {
@@ -100,6 +106,15 @@ impl RenderError {
         Self::Syntax { name: source.name.clone(), reason, span }
     }
 
+    /// A template that is not taken, though it could be read.
+    pub(super) fn refused(source: &Source, at: usize, reason: &str) -> Self {
+        Self::Syntax {
+            name: source.name.clone(),
+            reason: reason.to_owned(),
+            span: source.span(at, 0, "here"),
+        }
+    }
+
     pub(super) fn running(source: &Source, templates: &[&str], error: &handlebars::RenderError) -> Self {
         let start = source.offset(error.line_no.unwrap_or(1), error.column_no.unwrap_or(1));
         let known = names_at(&source.name, &source.text[..start.min(source.text.len())]);
@@ -159,7 +174,7 @@ impl Source {
 impl Hint for RenderError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Syntax { .. } | Self::Running { .. } => "notes-template",
+            Self::Syntax { .. } | Self::Running { .. } | Self::Circle { .. } => "notes-template",
             Self::NoPartial { .. } => "notes-no-template",
             Self::TooLong { .. } => "notes-too-long",
         }
@@ -172,16 +187,18 @@ impl Hint for RenderError {
     fn facts(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Running { known, .. } if !known.is_empty() => vec![("known here", known.join(", "))],
-            Self::Syntax { .. } | Self::Running { .. } | Self::NoPartial { .. } | Self::TooLong { .. } => {
-                Vec::new()
-            }
+            Self::Syntax { .. }
+            | Self::Running { .. }
+            | Self::Circle { .. }
+            | Self::NoPartial { .. }
+            | Self::TooLong { .. } => Vec::new(),
         }
     }
 
     fn hints(&self) -> Vec<String> {
         let near = |near: &Option<String>| near.as_ref().map(|near| format!("did you mean `{near}`?"));
         match self {
-            Self::Syntax { .. } => vec![SHOW.to_owned()],
+            Self::Syntax { .. } | Self::Circle { .. } => vec![SHOW.to_owned()],
             Self::Running { near: word, .. } => near(word).into_iter().chain([SHOW.to_owned()]).collect(),
             Self::NoPartial { near: word, .. } => near(word).into_iter().chain([LIST.to_owned()]).collect(),
             Self::TooLong { .. } => vec!["shorten the texts that are written by hand".to_owned()],
@@ -191,7 +208,7 @@ impl Hint for RenderError {
     fn span(&self) -> Option<Span> {
         match self {
             Self::Syntax { span, .. } | Self::Running { span, .. } => Some((**span).clone()),
-            Self::NoPartial { .. } | Self::TooLong { .. } => None,
+            Self::Circle { .. } | Self::NoPartial { .. } | Self::TooLong { .. } => None,
         }
     }
 }

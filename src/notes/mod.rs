@@ -18,6 +18,7 @@ pub mod import;
 mod line;
 pub mod lint;
 mod merge;
+mod nesting;
 mod noise;
 mod overrides;
 mod ownership;

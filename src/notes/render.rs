@@ -1,7 +1,7 @@
 //! Notes as Markdown, through templates. What comes from commits is escaped: it can neither bring markup, nor call
 //! people, nor close issues.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use handlebars::Handlebars;
@@ -12,6 +12,7 @@ use super::document::{Document, FRAGMENTS};
 use super::entry::Section;
 use super::fault::{RenderError, Source, start};
 use super::fit::{Fitted, fit};
+use super::nesting::{DEEPEST, Endless, endless, partials, too_deep};
 use super::release::ReleaseNotes;
 use super::template::{self, BUILT_IN};
 use super::view::{Face, LeftOut, Lines, Setting, View, sample};
@@ -98,6 +99,8 @@ impl Shape {
 pub struct Writer {
     /// Built-in templates are read when they are needed first.
     engine: RefCell<Handlebars<'static>>,
+    /// Whether the templates are known to end.
+    checked: Cell<bool>,
     origin: Option<Origin>,
     sources: BTreeMap<String, Source>,
     /// Partials that are the user's.
@@ -115,7 +118,8 @@ impl Writer {
     /// A writer with the built-in templates. Links lead to the origin, when there is one.
     pub fn new(preset: Preset, origin: Option<Origin>) -> Result<Self, RenderError> {
         let engine = RefCell::new(template::engine(origin.as_ref()));
-        let mut writer = Self { engine, origin, sources: BTreeMap::new(), own: BTreeSet::new() };
+        let checked = Cell::new(false);
+        let mut writer = Self { engine, checked, origin, sources: BTreeMap::new(), own: BTreeSet::new() };
         let own = format!("{}/", preset.name());
         let mut take = |known: &str, name: &str, text: &str| {
             let path = format!("the built-in template {known}");
@@ -167,10 +171,8 @@ impl Writer {
 
     fn register(&mut self, name: &str, path: &str, text: &str) -> Result<(), RenderError> {
         let source = Source { name: name.to_owned(), path: path.to_owned(), text: text.to_owned() };
-        self.engine
-            .get_mut()
-            .register_template_string(name, text)
-            .map_err(|error| RenderError::syntax(&source, &error))?;
+        read(self.engine.get_mut(), name, &source)?;
+        self.checked.set(false);
         self.sources.insert(name.to_owned(), source);
         Ok(())
     }
@@ -353,12 +355,30 @@ impl Writer {
             let Some(source) = self.sources.get(name).filter(|_| !engine.has_template(name)) else {
                 continue;
             };
-            engine
-                .register_template_string(name, &source.text)
-                .map_err(|error| RenderError::syntax(source, &error))?;
+            read(&mut engine, name, source)?;
             open.extend(partials(&source.text));
         }
-        Ok(())
+        if self.is_built_in() || self.checked.get() {
+            return Ok(());
+        }
+        let templates = engine.get_templates().iter().map(|(name, template)| (name.as_str(), template));
+        match endless(templates) {
+            Some(Endless::Circle(chain)) => Err(RenderError::Circle { chain }),
+            Some(Endless::Expression(name)) => {
+                Err(self.refused(&name, "a partial is named by an expression"))
+            }
+            Some(Endless::Deep(name)) => {
+                Err(self.refused(&name, &format!("it includes more than {DEEPEST} templates in one another")))
+            }
+            None => {
+                self.checked.set(true);
+                Ok(())
+            }
+        }
+    }
+
+    fn refused(&self, name: &str, reason: &str) -> RenderError {
+        RenderError::refused(&self.sources.get(name).cloned().unwrap_or_default(), 0, reason)
     }
 
     fn render(&self, name: &str, data: &impl Serialize) -> Result<String, RenderError> {
@@ -377,12 +397,13 @@ impl Writer {
     }
 }
 
-/// The partials a built-in template names.
-fn partials(text: &str) -> impl Iterator<Item = &str> {
-    text.split("{{").skip(1).filter_map(|tag| {
-        let name = tag.trim_start_matches(['~', '#']).strip_prefix('>')?.trim_start();
-        Some(&name[..name.find([' ', '}', '~'])?])
-    })
+/// Takes a template into the engine.
+fn read(engine: &mut Handlebars<'static>, name: &str, source: &Source) -> Result<(), RenderError> {
+    if let Some(at) = too_deep(&source.text) {
+        let reason = format!("it goes deeper than {DEEPEST} blocks or brackets");
+        return Err(RenderError::refused(source, at, &reason));
+    }
+    engine.register_template_string(name, &source.text).map_err(|error| RenderError::syntax(source, &error))
 }
 
 /// A changelog while it is written.

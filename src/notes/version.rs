@@ -177,7 +177,7 @@ fn nothing(
     }
 }
 
-/// The version in a `Release-As` footer.
+/// The version in a `Release-As` footer, without the `v` of tags.
 pub(super) fn release_as(message: &str) -> Option<&str> {
     const TOKEN: &str = "release-as:";
     let has = |start: &usize| {
@@ -187,7 +187,9 @@ pub(super) fn release_as(message: &str) -> Option<&str> {
     let mut starts =
         std::iter::once(0).chain(memchr::memchr_iter(b'\n', message.as_bytes()).map(|end| end + 1));
     let start = starts.rfind(has)?;
-    Some(message[start + TOKEN.len()..].lines().next().unwrap_or_default().trim())
+    let said = message[start + TOKEN.len()..].lines().next().unwrap_or_default().trim();
+    let number = said.strip_prefix(['v', 'V']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    Some(number.unwrap_or(said))
 }
 
 pub(super) fn core(version: &Version) -> (u64, u64, u64) {

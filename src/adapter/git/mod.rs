@@ -194,6 +194,10 @@ impl Repository {
             .ok_or_else(|| GitError::NotARelease { tag: tag.to_string(), pattern: pattern.to_string() })?;
         let target = match self.inner.refname_to_id(&format!("refs/tags/{tag}")) {
             Ok(target) => target,
+            // What was cut off may have taken the tag along.
+            Err(error) if error.code() == ErrorCode::NotFound && self.is_shallow() => {
+                return Err(GitError::Shallow);
+            }
             Err(error) if error.code() == ErrorCode::NotFound => return Err(missing()),
             Err(error) => return Err(GitError::read("read the tag", error)),
         };

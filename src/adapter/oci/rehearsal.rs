@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
-use super::http::hashed_by;
+use super::http::{MANY, PAGE, hashed_by};
 use crate::format::oci::{Descriptor, Document};
 use crate::model::{Digest, DigestAlgorithm, Repository};
 use crate::port::{
@@ -235,7 +235,7 @@ impl Registry for Rehearsed {
             tags.dedup();
             Ok(tags)
         };
-        self.look("GET", "tags/list", found).await
+        self.look("GET", &format!("tags/list?n={PAGE}"), found).await
     }
 
     async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
@@ -279,6 +279,11 @@ impl Registry for Rehearsed {
         } else if self.inner.has_blob(digest).await? {
             (Stored::Already, at)
         } else {
+            let mut at = at;
+            if content.size() >= MANY && self.inner.abilities().mounts_own.is_none() {
+                at = at.later(1);
+                self.write(at, "HEAD", &format!("blobs/{digest}"));
+            }
             let last = self.opened(content, at).await?.later(1);
             self.write(last, "PUT", &format!("blobs/uploads/…?digest={digest}"));
             (Stored::Uploaded, last)

@@ -174,9 +174,19 @@ fn contents(
 fn program(platform: &Platform, path: &Path) -> String {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (os, architecture) = (platform.os(), platform.architecture());
+    let written = |mark: &str| {
+        let plain = [architecture.to_owned()];
+        let with_variant = platform.variant().into_iter().flat_map(|variant| {
+            [format!("{architecture}{mark}{variant}"), format!("{architecture}{variant}")]
+        });
+        with_variant
+            .chain(plain)
+            .flat_map(|end| [format!("{mark}{os}{mark}{end}"), format!("{mark}{end}")])
+            .collect::<Vec<_>>()
+    };
     ["-", "_"]
         .into_iter()
-        .flat_map(|mark| [format!("{mark}{os}{mark}{architecture}"), format!("{mark}{architecture}")])
+        .flat_map(written)
         .find_map(|ending| file.strip_suffix(&ending).filter(|name| !name.is_empty()).map(str::to_owned))
         .unwrap_or(file)
 }

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::{CliError, Context, FORMATS, Opened, Reply, open, plain};
 use crate::cli::Exit;
 use crate::diag::{Diagnostic, Severity};
-use crate::image::{Base, Expectations, ImageFacts, Inspected, PlatformFacts, View, check, inspect};
-use crate::model::{ByteSize, CommitId, Digest, Platform, Tag, Target};
+use crate::format::oci::{Document, annotation};
+use crate::image::{Base, Expectations, ImageFacts, PlatformFacts, View, check, inspect};
+use crate::model::{ByteSize, CommitId, Digest, Platform, Reference, Tag, Target};
 use crate::port::Manifest;
 use crate::render::json::v1;
 
@@ -33,7 +34,8 @@ pub(super) struct Args {
     /// A platform the image must have
     #[arg(long, value_name = "OS/ARCH", value_delimiter = ',')]
     require_platform: Vec<Platform>,
-    /// The base: whether the image was built on what it is now, and whether its layers come first
+    /// The base: whether the image was built on what it is now, and whether its layers come first. Without it the base
+    /// is looked at that the image names, if that is on the same host
     #[arg(long, value_name = "TARGET")]
     base: Option<Target>,
     /// The tag it is released under; the annotation of the version must be that, with or without v
@@ -82,18 +84,37 @@ async fn expectations(
         expected.previous = Some((target.to_string(), image));
     }
     if let Some(target) = &args.base {
-        let base = open(context, target)?;
         let image = inspect(&*opened.registry, root.clone(), &View::default()).await?;
-        let current = base.manifest().await?;
-        expected.base =
-            Some(Base::look(&*base.registry, target.to_string(), current, recorded(&image)).await?);
+        let recorded =
+            image.base_name().and_then(|(_, digest)| digest).and_then(|digest| digest.parse().ok());
+        expected.base = Some(base(context, target, recorded).await?);
+    } else if let Some((target, recorded)) = base_beside(root, &args.target) {
+        match base(context, &target, recorded).await {
+            Ok(base) => expected.base = Some(base),
+            Err(error) => {
+                expected.base_unread = Some((target.to_string(), error.problem().message.clone()));
+            }
+        }
     }
     Ok(expected)
 }
 
-/// The digest the annotations of an image name as that of its base.
-fn recorded(image: &Inspected) -> Option<Digest> {
-    image.base_name().and_then(|(_, digest)| digest).and_then(|digest| digest.parse().ok())
+async fn base(context: &Context, target: &Target, recorded: Option<Digest>) -> Result<Base, CliError> {
+    let base = open(context, target)?;
+    let current = base.manifest().await?;
+    Ok(Base::look(&*base.registry, target.to_string(), current, recorded).await?)
+}
+
+/// The base an image names on the host it comes from, and its digest then. What an image says leads to no other host, nor
+/// from a file to the network: there `--base` says where to look.
+fn base_beside(root: &Manifest, target: &Target) -> Option<(Target, Option<Digest>)> {
+    let Target::Registry(image) = target else { return None };
+    // What cannot be read is told by the check itself.
+    let document = Document::parse(&root.bytes, Some(&root.media_type)).ok()?;
+    let said = document.annotations();
+    let base: Reference = said.get(annotation::BASE_NAME)?.parse().ok()?;
+    let recorded = said.get(annotation::BASE_DIGEST).and_then(|digest| digest.parse().ok());
+    (base.repository.host() == image.repository.host()).then(|| (Target::Registry(base), recorded))
 }
 
 // Writing to a String cannot fail.

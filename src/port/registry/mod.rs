@@ -96,6 +96,8 @@ pub struct Abilities {
     pub checks_named: Option<bool>,
     /// Links blobs of other repositories of the same host.
     pub mounts: Option<bool>,
+    /// Answers a mount of a blob from the repository itself by whether it is there.
+    pub mounts_own: Option<bool>,
 }
 
 /// What [`Registry::hold_tags`] returns; dropping it lets go.
@@ -103,8 +105,13 @@ pub type Hold = Box<dyn std::any::Any + Send>;
 
 impl Abilities {
     /// What a store can do that is not on the network: everything but to link blobs of others.
-    pub const NEAR: Self =
-        Self { many_tags: Some(true), referrers: Some(true), checks_named: Some(true), mounts: Some(false) };
+    pub const NEAR: Self = Self {
+        many_tags: Some(true),
+        referrers: Some(true),
+        checks_named: Some(true),
+        mounts: Some(false),
+        mounts_own: Some(true),
+    };
 }
 
 /// One repository of a registry. Everything read is checked against its digest before it is returned.

@@ -45,6 +45,7 @@ fn a_shallow_clone_has_no_history() {
         "notes generate --unreleased",
         "notes generate --latest",
         "notes generate HEAD..HEAD",
+        "notes generate --tag v0.1.0",
     ] {
         let (exit, code, hints) = refused(&shallow, line);
         assert_eq!((exit, code.as_str()), (3, "git-shallow"), "{line}");

@@ -241,3 +241,31 @@ fn what_breaks_is_told_in_full_to_those_who_upgrade() {
         kyklos(repository.path()).args("notes generate --from-context data.json").run().expect(0).stdout();
     assert_eq!(again, run("").stdout());
 }
+
+#[test]
+fn templates_that_would_not_end_are_refused() {
+    let repository = repository();
+    let refused = |text: &str, flag: &str| {
+        repository.write("t.hbs", text);
+        generate(&repository, &format!("--tag v0.2.0 {flag}=t.hbs")).expect(2).stderr()
+    };
+    for (text, flag, why) in [
+        ("{{> entry}}", "--partial entry", "the template `entry` includes itself: entry > entry"),
+        ("{{> section}}", "--partial entry", "includes itself: "),
+        (
+            "{{#*inline \"x\"}}{{> x}}{{/inline}}{{> x}}",
+            "--template",
+            "the template `x` includes itself: x > x",
+        ),
+        ("{{> (lookup releases 0)}}", "--template", "a partial is named by an expression"),
+        (&"{{#if tag}}".repeat(20_000), "--template", "it goes deeper than 64 blocks or brackets"),
+        (
+            &"(".repeat(20_000).replacen('(', "{{md (", 1),
+            "--template",
+            "it goes deeper than 64 blocks or brackets",
+        ),
+    ] {
+        let said = refused(text, flag);
+        assert!(said.contains("error[notes-template]") && said.contains(why), "{why}: {said}");
+    }
+}

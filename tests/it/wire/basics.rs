@@ -266,3 +266,30 @@ fn a_host_that_takes_no_head_is_asked_for_the_bytes() {
         assert_eq!(methods, ["HEAD", "GET", "GET", "GET", "GET", "GET", "GET"], "{status}");
     }
 }
+
+#[test]
+fn what_is_there_is_not_sent_to_a_host_that_mounts_nothing() {
+    let (big, small) = (noise(5 << 20), noise(1000));
+    let content = |blob: &Vec<u8>| Content::bytes(Digest::of(blob), blob.clone());
+    for (mounts, asked) in [(false, ["POST", "HEAD", "DELETE"].as_slice()), (true, &["POST"])] {
+        let host = TestRegistry::start(Options { mounts, ..Options::default() });
+        host.change("a", |stored| {
+            for blob in [&big, &small] {
+                stored.blobs.insert(Digest::of(blob).to_string(), blob.clone().into());
+            }
+        });
+        let registry = host.open("a");
+        let methods = || host.log().into_iter().map(|one| one.method).collect::<Vec<_>>();
+        assert_eq!(wait(registry.put_blob(&content(&big), None)).unwrap(), Stored::Already);
+        assert_eq!(methods(), asked);
+        // From then on it is known how this host is asked.
+        host.forget();
+        assert_eq!(wait(registry.put_blob(&content(&small), None)).unwrap(), Stored::Already);
+        assert_eq!(methods(), [if mounts { "POST" } else { "HEAD" }]);
+    }
+    // Where it is missing the answer was right, and the session it came with is used.
+    let host = TestRegistry::start(Options::default());
+    assert_eq!(wait(host.open("a").put_blob(&content(&big), None)).unwrap(), Stored::Uploaded);
+    let methods: Vec<String> = host.log().into_iter().map(|one| one.method).collect();
+    assert_eq!(methods, ["POST", "HEAD", "PUT"]);
+}

@@ -155,6 +155,7 @@ fn a_cut_upload_goes_on_where_the_host_stopped() {
     assert!(*host.stored("a").blobs[&Digest::of(&blob).to_string()] == blob);
     insta::assert_snapshot!(host.routes().join("\n"), @r"
     POST /v2/a/blobs/uploads/?mount=sha256:a71f93&from=a
+    HEAD /v2/a/blobs/sha256:a71f93
     PUT /v2/a/blobs/uploads/SESSION?digest=sha256:a71f93
     GET /v2/a/blobs/uploads/SESSION
     PATCH /v2/a/blobs/uploads/SESSION

@@ -31,7 +31,7 @@ const PAGES: usize = 1000;
 const TAGS: usize = 200_000;
 
 /// Tags of a page that are asked for.
-const PAGE: usize = 1000;
+pub(in crate::adapter::oci) const PAGE: usize = 1000;
 
 #[derive(Deserialize)]
 struct TagList {
@@ -148,7 +148,7 @@ impl HttpRegistry {
 
     /// What the answer with a manifest gives away. Hosts made of `distribution` (docker-registry and many others) show an
     /// `Etag` that is the digest and take one tag at a time; those made of `olareg` serve manifests in ranges and take
-    /// several. Where this is wrong it only costs requests.
+    /// several. Both mount. Where this is wrong it only costs requests.
     fn recognise(&self, headers: &HeaderMap, digest: &Digest) {
         if !headers.contains_key("docker-distribution-api-version")
             || self.inner.host.known().abilities.many_tags.is_some()
@@ -161,7 +161,10 @@ impl HttpRegistry {
             None if ranges => true,
             _ => return,
         };
-        self.inner.host.learn(|known| known.abilities.many_tags = Some(many));
+        self.inner.host.learn(|known| {
+            known.abilities.many_tags = Some(many);
+            known.abilities.mounts_own = Some(true);
+        });
     }
 
     /// Stores a manifest. With several tags and a host of which nothing is known the first tag is asked for as any host

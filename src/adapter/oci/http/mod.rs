@@ -20,9 +20,10 @@ mod upload;
 mod wire;
 
 pub use credentials::CredentialSources;
+pub(in crate::adapter::oci) use manifest::PAGE;
 pub use probe::Finding;
 pub use traffic::{Direction, Event, Traffic};
-pub(in crate::adapter::oci) use upload::hashed_by;
+pub(in crate::adapter::oci) use upload::{MANY, hashed_by};
 pub use wire::{Access, Wire, WireSettings};
 
 use std::collections::BTreeMap;

@@ -39,6 +39,9 @@ const PIECES: usize = 1;
 /// Bytes of one request where a host does not take more (GHCR is reported to refuse a `PATCH` above 4 MiB).
 const CHUNK: u64 = 4 << 20;
 
+/// From so many bytes on it is worth a request to find out that they need not be sent.
+pub(in crate::adapter::oci) const MANY: u64 = 4 << 20;
+
 /// Progress is told about every so many bytes.
 const TOLD: u64 = 1 << 20;
 
@@ -199,7 +202,7 @@ impl HttpRegistry {
         let ask = Ask::below(Method::POST, path);
         loop {
             let (error, announced) = match self.once(&ask, None).await {
-                Ok(reply) => return self.begun(&reply, mount, content),
+                Ok(reply) => return self.begun_or_there(&reply, mount, from, content).await,
                 Err(Failed::Passing { error, announced }) => (error, announced),
                 Err(Failed::Forbidden(error)) if from.is_none() && host.has_written_anything() => {
                     (error, None)
@@ -224,6 +227,28 @@ impl HttpRegistry {
         }
     }
 
+    /// A host that mounts nothing answers a mount from the repository itself like one that has not the blob. So before
+    /// many bytes are sent to a host that was not seen to mount, it is asked in plain words.
+    async fn begun_or_there(
+        &self,
+        reply: &Reply,
+        mount: Option<&Repository>,
+        from: Option<&str>,
+        content: &Content<'_>,
+    ) -> Result<Begun, RegistryError> {
+        let begun = self.begun(reply, mount, content)?;
+        let (host, digest) = (&self.inner.host, content.digest());
+        let unclear =
+            from == Some(self.inner.repository.path()) && host.known().abilities.mounts_own.is_none();
+        let Begun::Session(mut session) = begun else { return Ok(begun) };
+        if unclear && content.size() >= MANY && self.has(digest).await? {
+            host.learn(|known| known.no_self_mount = true);
+            self.cancel(&mut session).await;
+            return Ok(Begun::Stored(Stored::Already));
+        }
+        Ok(Begun::Session(session))
+    }
+
     fn begun(
         &self,
         reply: &Reply,
@@ -236,7 +261,10 @@ impl HttpRegistry {
                 self.inner.host.wrote(format!("blobs/{}", content.digest()));
                 Ok(Begun::Stored(Stored::Mounted))
             }
-            (StatusCode::CREATED, None) => Ok(Begun::Stored(Stored::Already)),
+            (StatusCode::CREATED, None) => {
+                self.inner.host.learn(|known| known.abilities.mounts_own = Some(true));
+                Ok(Begun::Stored(Stored::Already))
+            }
             (_, mount) => {
                 if mount.is_some() {
                     self.inner.host.learn(|known| known.abilities.mounts = Some(false));

@@ -132,7 +132,7 @@ pub(super) struct Host {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Known {
     pub(super) abilities: Abilities,
-    /// Whether a mount from the repository itself tells if a blob is there.
+    /// Whether a mount from the repository itself says nothing of whether a blob is there.
     pub(super) no_self_mount: bool,
     /// Whether the host takes no `HEAD`.
     pub(super) no_head: bool,
