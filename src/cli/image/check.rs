@@ -114,7 +114,8 @@ fn base_beside(root: &Manifest, target: &Target) -> Option<(Target, Option<Diges
     let said = document.annotations();
     let base: Reference = said.get(annotation::BASE_NAME)?.parse().ok()?;
     let recorded = said.get(annotation::BASE_DIGEST).and_then(|digest| digest.parse().ok());
-    (base.repository.host() == image.repository.host()).then(|| (Target::Registry(base), recorded))
+    let same = base.repository.host() == image.repository.host();
+    same.then_some((Target::Registry(base), recorded))
 }
 
 // Writing to a String cannot fail.
