@@ -12,6 +12,9 @@ use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Templat
 /// Most blocks in one another, and most brackets.
 pub(super) const DEEPEST: usize = 64;
 
+const BY_EXPRESSION: &str = "a partial is named by an expression";
+const TOO_LONG: &str = "it includes more than 64 templates in one another";
+
 /// Where a text first goes deeper than [`DEEPEST`].
 pub(super) fn too_deep(text: &str) -> Option<usize> {
     let mut blocks = 0_usize;
@@ -65,10 +68,8 @@ struct Includes<'a> {
 pub(super) enum Endless {
     /// The names of a circle, the first again at the end.
     Circle(Vec<String>),
-    /// A template includes what an expression names.
-    Expression(String),
-    /// Templates that include one another, more of them than [`DEEPEST`].
-    Deep(String),
+    /// A template, and what in it cannot be followed to an end.
+    Refused(String, &'static str),
 }
 
 /// Whether templates come back to themselves.
@@ -78,7 +79,7 @@ pub(super) fn endless<'a>(templates: impl Iterator<Item = (&'a str, &'a Template
         includes.read(name, template);
     }
     if let Some(name) = includes.by_expression.first() {
-        return Some(Endless::Expression((*name).to_owned()));
+        return Some(Endless::Refused((*name).to_owned(), BY_EXPRESSION));
     }
     let mut done = BTreeSet::new();
     includes.of.keys().find_map(|name| includes.circle(name, &mut Vec::new(), &mut done))
@@ -146,7 +147,7 @@ impl<'a> Includes<'a> {
             return None;
         }
         if path.len() > DEEPEST {
-            return Some(Endless::Deep(path[0].to_owned()));
+            return Some(Endless::Refused(path[0].to_owned(), TOO_LONG));
         }
         path.push(name);
         let found = self.of.get(name).into_iter().flatten().find_map(|other| self.circle(other, path, done));
@@ -190,8 +191,11 @@ mod tests {
         let chain: Vec<(String, String)> =
             (0..99).map(|n| (format!("t{n:02}"), format!("{{{{> t{:02}}}}}", n + 1))).collect();
         let chain: Vec<(&str, &str)> = chain.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        assert_eq!(found(&chain), Some(Endless::Deep("t00".to_owned())));
-        assert_eq!(found(&[("a", "{{> (lookup x 'y')}}")]), Some(Endless::Expression("a".to_owned())));
+        assert_eq!(found(&chain), Some(Endless::Refused("t00".to_owned(), TOO_LONG)));
+        assert_eq!(
+            found(&[("a", "{{> (lookup x 'y')}}")]),
+            Some(Endless::Refused("a".to_owned(), BY_EXPRESSION))
+        );
     }
 
     #[test]

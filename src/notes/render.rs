@@ -363,18 +363,11 @@ impl Writer {
         }
         let templates = engine.get_templates().iter().map(|(name, template)| (name.as_str(), template));
         match endless(templates) {
-            Some(Endless::Circle(chain)) => Err(RenderError::Circle { chain }),
-            Some(Endless::Expression(name)) => {
-                Err(self.refused(&name, "a partial is named by an expression"))
-            }
-            Some(Endless::Deep(name)) => {
-                Err(self.refused(&name, &format!("it includes more than {DEEPEST} templates in one another")))
-            }
-            None => {
-                self.checked.set(true);
-                Ok(())
-            }
+            None => self.checked.set(true),
+            Some(Endless::Circle(chain)) => return Err(RenderError::Circle { chain }),
+            Some(Endless::Refused(name, reason)) => return Err(self.refused(&name, reason)),
         }
+        Ok(())
     }
 
     fn refused(&self, name: &str, reason: &str) -> RenderError {
