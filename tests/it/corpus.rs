@@ -9,8 +9,14 @@ use proptest::sample::Index;
 /// What a target does with bytes.
 type Target = fn(&[u8]);
 
-/// One target per format of `src/format/`, by name.
+/// One target per format of `src/format/`, and one for each reader elsewhere that takes foreign bytes, by name.
 const TARGETS: &[(&str, Target)] = &[
+    ("archive", |bytes| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let _ = kyklos_release::adapter::oci::Archive::open(file.path());
+        let _ = kyklos_release::adapter::oci::import(file.path());
+    }),
     ("auditable", |bytes| {
         let _ = kyklos_release::format::auditable::decode(bytes);
     }),
@@ -70,13 +76,28 @@ const TARGETS: &[(&str, Target)] = &[
     ("junit", |bytes| {
         let _ = kyklos_release::format::junit::read(bytes);
     }),
+    ("layer", |bytes| {
+        use kyklos_release::format::oci::media_type;
+        for kind in [media_type::LAYER, media_type::LAYER_GZIP, media_type::LAYER_ZSTD] {
+            let content = Box::new(std::io::Cursor::new(bytes.to_vec()));
+            let mut facts = kyklos_release::image::LayerFacts::default();
+            let limits = kyklos_release::image::LayerLimits::default();
+            let algorithm = kyklos_release::model::DigestAlgorithm::Sha256;
+            if kyklos_release::image::scan(content, kind, algorithm, limits, &mut facts).is_err() {
+                assert_eq!(facts, kyklos_release::image::LayerFacts::default());
+            }
+        }
+    }),
     ("markdown", |bytes| {
         if let Ok(text) = std::str::from_utf8(bytes) {
             assert!(!kyklos_release::format::markdown::text(text).contains('\n'));
         }
     }),
     ("oci", |bytes| {
-        let _ = kyklos_release::format::oci::Document::parse(bytes, None);
+        use kyklos_release::format::oci;
+        let _ = oci::Document::parse(bytes, None);
+        let _ = oci::ImageConfig::parse(bytes);
+        let _ = oci::LayoutFile::parse(bytes);
     }),
     ("openpgp", |bytes| {
         let _ = kyklos_release::format::openpgp::keyring(bytes);

@@ -26,6 +26,9 @@ const SECRETS: &[&str] = &[
 /// What stands before the name of an upload session (distribution-spec, "Pushing Blobs").
 const SESSIONS: &str = "/blobs/uploads/";
 
+/// Most characters of a path that are shown. Digests are in them, twice at most.
+const LONGEST: usize = 400;
+
 /// Scheme, host and path of a URL: queries hold signatures and tokens, user information is one. The name of an upload
 /// session is left out as well: who knows it may go on with the upload at some hosts.
 pub fn shown(url: &Url) -> String {
@@ -35,7 +38,10 @@ pub fn shown(url: &Url) -> String {
         Some((before, session)) if !session.is_empty() => format!("{before}{SESSIONS}…"),
         _ => url.path().to_owned(),
     };
-    format!("{}://{host}{port}{path}", url.scheme())
+    let more = if path.len() > LONGEST { "…" } else { "" };
+    // A path of a URL is ASCII, but for the sign above.
+    let path: String = path.chars().take(LONGEST).collect();
+    format!("{}://{host}{port}{path}{more}", url.scheme())
 }
 
 /// Why a request failed, without its URL: the cause that stands behind all others.
@@ -81,6 +87,8 @@ mod tests {
         assert_eq!(shown(&url), "https://cdn.example:8443/a/b");
         let session = "https://ghcr.io/v2/a/blobs/uploads/cafe?_state=x".parse().unwrap();
         assert_eq!(shown(&session), "https://ghcr.io/v2/a/blobs/uploads/…");
+        let long: Url = format!("https://ghcr.io/{}", "x".repeat(9000)).parse().unwrap();
+        assert_eq!(shown(&long), format!("https://ghcr.io/{}…", "x".repeat(399)));
         assert_eq!(scrub("denied: \"x\"\u{1b}[2J"), "denied: \"x\"\\u{1b}[2J");
         for text in [
             "got Authorization: Basic dXNlcjpwYXNz",

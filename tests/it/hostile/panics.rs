@@ -1,13 +1,13 @@
-//! Bytes that nobody foresaw. The readers have fuzz targets (`fuzz/fuzz_targets/{oci,challenge,reference,docker_archive,
-//! docker_config}.rs`), whose corpora `corpus.rs` replays and damages; here they meet the program as a host, a file or a word
-//! would bring them.
+//! Bytes that nobody foresaw. The readers have fuzz targets (`fuzz/fuzz_targets/{oci,layer,archive,challenge,reference,
+//! docker_archive,docker_config}.rs`), whose corpora `corpus.rs` replays and damages; here they meet the program as a host, a
+//! file or a word would bring them.
 
 use std::path::{Path, PathBuf};
 
 use kyklos_release::format::oci::media_type;
 
 use super::case::{Case, Ended, seen, side_by_side};
-use super::images::{app, assembled, blob, manifest, serving};
+use super::images::{app, assembled, blob, manifest, serving, with_layer};
 use crate::support::crafted::descriptor;
 use crate::support::registry::{Fault, Options, TestRegistry};
 
@@ -68,10 +68,19 @@ fn the_seeds_of_the_fuzz_targets_are_no_bug() {
         let ended = case.run_as(&["image", "inspect", "--offline", &text]);
         assert!([1, 2, 6].contains(&ended.code), "{}", ended.text());
     }
-    for seed in seeds("docker_archive") {
-        let case = Case::new("docker archive").file("it.tar", seed);
-        assert_eq!(case.run("image inspect docker-archive:it.tar").code, 1);
-        assert_eq!(case.run("image inspect oci-archive:it.tar").code, 1);
+    for seed in [seeds("docker_archive"), seeds("archive")].concat() {
+        let case = Case::new("archive").file("it.tar", seed);
+        for line in ["image inspect docker-archive:it.tar", "image inspect oci-archive:it.tar"] {
+            let ended = case.run(line);
+            assert!([0, 1, 2, 3].contains(&ended.code), "{}", ended.text());
+        }
+    }
+    for seed in seeds("layer") {
+        for kind in [media_type::LAYER, media_type::LAYER_GZIP, media_type::LAYER_ZSTD] {
+            let host = with_layer(&seed, kind, &seed);
+            let ended = Case::new("layer").host(&host).run("image check HOST/app:v1");
+            assert_eq!(ended.code, 1, "{}", ended.text());
+        }
     }
     for seed in seeds("docker_config") {
         let host = app(Options::default());
