@@ -1,10 +1,12 @@
 //! Floor 0: how anything says what is wrong. Raises nothing itself.
 
+mod clean;
 mod count;
 mod hint;
 mod near;
 mod span;
 
+pub use clean::clean;
 pub use count::counted;
 pub use hint::{Hint, Kind};
 pub use near::{did_you_mean, perhaps};

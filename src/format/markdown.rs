@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::model::is_steering;
+
 /// Text as it stands in one line of a paragraph or a list. Code spans stay; what a forge would turn into a link or a
 /// mention becomes one.
 pub fn text(text: &str) -> String {
-    let clean: Cow<'_, str> = match text.contains(is_hostile) {
-        true => text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect(),
+    let clean: Cow<'_, str> = match text.contains(is_steering) {
+        true => text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect(),
         false => text.into(),
     };
     let mut out = String::with_capacity(clean.len() + 8);
@@ -134,7 +136,7 @@ fn item(line: &str) -> Option<&str> {
 
 /// Lines of code in a fence that is longer than any in them.
 fn fenced(code: &[&str], language: &str) -> String {
-    let clean = |c: char| if is_hostile(c) && c != '\t' { ' ' } else { c };
+    let clean = |c: char| if is_steering(c) && c != '\t' { ' ' } else { c };
     let code: Vec<String> = code.iter().map(|line| line.trim_end().chars().map(clean).collect()).collect();
     let longest = code.iter().map(|line| line.bytes().filter(|byte| *byte == b'`').count()).max();
     let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
@@ -145,7 +147,7 @@ fn fenced(code: &[&str], language: &str) -> String {
 
 /// Text as a code span, with a fence long enough (CommonMark section 6.1).
 pub fn code(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
+    let clean: String = text.chars().map(|c| if is_steering(c) { ' ' } else { c }).collect();
     let (mut longest, mut run) = (0, 0);
     for c in clean.chars() {
         run = if c == '`' { run + 1 } else { 0 };
@@ -187,12 +189,6 @@ fn address(url: &str) -> String {
 
 fn first_word(text: &str) -> &str {
     text.split(|c: char| c.is_whitespace() || c == '`').next().unwrap_or_default()
-}
-
-/// Control characters, line ends, characters without width and those that change the direction of text.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
 }
 
 /// How many bytes stand behind the last run of backticks of each length: nothing behind it closes such a run.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Person};
+use super::{CommitId, Person, is_steering};
 
 /// What a forge is asked about a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +91,7 @@ fn is_login(text: &str) -> bool {
 
 /// One line without control characters and without those that change the direction of text.
 fn line(text: &str, longest: usize) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
-    };
-    let clean: String = text.chars().map(|c| if hostile(c) { ' ' } else { c }).take(longest).collect();
+    let clean: String = text.chars().map(|c| if is_steering(c) { ' ' } else { c }).take(longest).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -11,6 +11,7 @@ mod platform;
 mod release;
 mod rolling;
 mod size;
+mod steering;
 mod tag;
 mod target;
 
@@ -27,5 +28,6 @@ pub use platform::{InvalidPlatform, Platform};
 pub use release::{ImageEntry, PlatformEntry, ReferrerEntry, ReleaseAsset, ReleaseManifest, Rid};
 pub use rolling::RollingScope;
 pub use size::{ByteSize, InvalidByteSize};
+pub use steering::is_steering;
 pub use tag::{InvalidTag, Tag, TagPattern};
 pub use target::{Inside, InvalidTarget, Target};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::style::{ERROR, HELP};
-use crate::diag::Span;
+use crate::diag::{Span, clean};
 
 /// An error as it is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,11 +58,6 @@ fn excerpt(span: &Span) -> String {
     );
     let drawn = Renderer::plain().render(&[group]);
     drawn.lines().skip(1).flat_map(|line| [line, "\n"]).collect()
-}
-
-/// Foreign text must not steer the terminal.
-pub(super) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::error::clean;
 use super::style::{GOOD, WARNING};
+use crate::diag::clean;
 use crate::port::Progress;
 
 /// How much is said on stderr.

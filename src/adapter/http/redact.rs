@@ -4,6 +4,8 @@ use std::error::Error as _;
 
 use url::Url;
 
+use crate::model::is_steering;
+
 /// Words before a value that is nobody's business, in lower case.
 const SECRETS: &[&str] = &[
     "authorization:",
@@ -63,7 +65,7 @@ pub fn cause(error: &reqwest::Error) -> String {
     text
 }
 
-/// Foreign text that may be shown: control characters escaped, at most 200 characters, and nothing behind a word that
+/// Foreign text that may be shown: what steers a terminal escaped, at most 200 characters, and nothing behind a word that
 /// announces a secret.
 pub fn scrub(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
@@ -72,7 +74,11 @@ pub fn scrub(text: &str) -> String {
         Some(end) => (&text[..end], "[redacted]"),
         None => (text, ""),
     };
-    let shown: String = text.chars().flat_map(char::escape_debug).take(200).collect();
+    let written = |c: char| match is_steering(c) && !c.is_control() {
+        true => c.escape_unicode().collect::<String>(),
+        false => c.escape_debug().collect(),
+    };
+    let shown: String = text.chars().map(written).collect::<String>().chars().take(200).collect();
     // Quotes are no danger, and most answers are full of them.
     shown.replace("\\\"", "\"").replace("\\'", "'") + cut
 }
@@ -85,6 +91,7 @@ mod tests {
     fn no_secret_is_shown() {
         let url = "https://u:p@cdn.example:8443/a/b?X-Amz-Signature=abc&sig=def#f".parse().unwrap();
         assert_eq!(shown(&url), "https://cdn.example:8443/a/b");
+        assert_eq!(scrub("a\u{202e}b"), "a\\u{202e}b");
         let session = "https://ghcr.io/v2/a/blobs/uploads/cafe?_state=x".parse().unwrap();
         assert_eq!(shown(&session), "https://ghcr.io/v2/a/blobs/uploads/…");
         let long: Url = format!("https://ghcr.io/{}", "x".repeat(9000)).parse().unwrap();

@@ -18,7 +18,7 @@ use crate::adapter::oci::{Access, Archive, Layout, Memory, import};
 use crate::diag::Hint as _;
 use crate::format::oci::MANIFEST_LIMIT;
 use crate::image::{ImageError, Meant};
-use crate::model::{Digest, Inside, Reference, Target};
+use crate::model::{Digest, Inside, Reference, Target, is_steering};
 use crate::port::{Manifest, Registry, RegistryError};
 
 #[derive(Debug, clap::Args)]
@@ -266,7 +266,7 @@ fn only_image(roots: &[Digest], target: &Target) -> Result<Digest, CliError> {
 
 /// Foreign text in an answer for people: what would steer the terminal is written out.
 fn plain(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars().flat_map(|c| if is_steering(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// Formats every command here has.

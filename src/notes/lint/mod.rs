@@ -11,6 +11,7 @@ pub use cleanup::{Cleaned, Cleanup, Comment, Edited, clean};
 
 use crate::config::{Lint, LintRule};
 use crate::diag::Severity;
+use crate::model::is_steering;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +107,11 @@ const SHOWN: usize = 160;
 
 /// A line as a terminal can bear it.
 pub fn shown(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
-    };
-    let mut out: String =
-        text.chars().take(SHOWN).map(|c| if hostile(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let mut out: String = text
+        .chars()
+        .take(SHOWN)
+        .map(|c| if is_steering(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
     if text.chars().nth(SHOWN).is_some() {
         out.push('…');
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
+use kyklos_release::model::is_steering;
 use regex::Regex;
 
 use crate::support::command::kyklos;
@@ -172,6 +173,11 @@ impl Case {
         assert!(peak < MOST, "{name}: {peak} KiB\n{start}");
         for secret in &self.secrets {
             assert!(!said.contains(secret.as_str()), "{name}: {secret} is shown\n{said}");
+        }
+        // What a program reads holds every character as it came.
+        let steering = |c: char| is_steering(c) && !['\n', '\t'].contains(&c);
+        if !arguments.contains(&"json") {
+            assert!(!run.show().contains(steering), "{name}: {:?}", run.show());
         }
         *self.passed.borrow_mut() = out.log().iter().map(|one| one.request.clone()).collect();
         let strays: Vec<String> =

@@ -223,6 +223,102 @@ fn a_document_is_of_one_kind_or_refused() {
     ");
 }
 
+#[test]
+fn words_of_an_image_do_not_steer_the_terminal() {
+    let words = "\u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m";
+    let settings = json!({
+        "architecture": "amd64", "os": "linux",
+        "config": {"User": words, "Entrypoint": [words], "Labels": {words: words}, "Env": [words]},
+        "rootfs": {"type": "layers", "diff_ids": []},
+    });
+    let settings = serde_json::to_vec(&settings).unwrap();
+    let document: Value =
+        serde_json::from_slice(&manifest(descriptor(media_type::CONFIG, &settings), &[])).unwrap();
+    let mut ends = Vec::new();
+    for (name, said) in [
+        ("odd words", json!({"annotations": {words: words}})),
+        ("odd words of an artifact", json!({"artifactType": words})),
+    ] {
+        let bytes = serde_json::to_vec(&with(document.clone(), said)).unwrap();
+        let host = serving(media_type::MANIFEST, &bytes);
+        blob(&host, &settings);
+        ends.extend(all_three(name, &host));
+    }
+    // A host that says them itself.
+    let host = app(Options::default());
+    let body = json!({"errors": [{"code": words, "message": words}]}).to_string();
+    host.fail("GET", "manifests", 9, Fault::Answer(400, "", body.leak()));
+    ends.push(Case::new("odd words of a host").host(&host).run("image inspect HOST/app:v1"));
+    insta::assert_snapshot!(seen(&ends), @r"
+    # odd words: exit 0
+    HOST/app:v1
+      digest  sha256:9c00b31e3e2cb15825f2e0406fa489d90a464d07ce3d7c830ae99019edf76e4f
+      type    application/vnd.oci.image.manifest.v1+json, 346 bytes
+      \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m = \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+    linux/amd64
+      digest  sha256:9c00b31e3e2cb15825f2e0406fa489d90a464d07ce3d7c830ae99019edf76e4f
+      pulled  335 bytes
+      runs    \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m as \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+
+    # odd words: exit 1
+    sha256:9c00b31e3e2cb15825f2e0406fa489d90a464d07ce3d7c830ae99019edf76e4f
+    linux/amd64
+      pulled  335 bytes
+      files   0 bytes unpacked
+      user    \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+      runs    \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+      shells  none
+      setuid  none
+      managers  none
+    warning[image-annotation]: there is no annotation org.opencontainers.image.created
+    warning[image-annotation]: there is no annotation org.opencontainers.image.revision
+    warning[image-annotation]: there is no annotation org.opencontainers.image.source
+    warning[image-annotation]: there is no annotation org.opencontainers.image.version
+    note[image-annotation]: there is no annotation org.opencontainers.image.title
+    note[image-annotation]: there is no annotation org.opencontainers.image.licenses
+    warning[image-user-name]: linux/amd64: the user `\u{1b}[2J\r\nerror` is not a number
+    warning[image-group-name]: linux/amd64: the group ` fake\u{202e}txt\u{200b}\u{9b}31m` is not a number
+    error[image-program]: linux/amd64: the program `\u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m` is no file of the image that can be run
+
+    # odd words: exit 0
+    sha256:9c00b31e3e2cb15825f2e0406fa489d90a464d07ce3d7c830ae99019edf76e4f
+    oci:to:v1
+      created    v1
+      uploaded   1
+      manifests  1
+          Copied sha256:9c00b31e3e2cb15825f2e0406fa489d90a464d07ce3d7c830ae99019edf76e4f to oci:to:v1
+
+    # odd words of an artifact: exit 0
+    HOST/app:v1
+      digest  sha256:a3aa2e063bb4563d13413df412574bb65e13d5cc9e42c6d07b7897f5f93b87e9
+      type    application/vnd.oci.image.manifest.v1+json, 304 bytes
+      is      \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+
+    # odd words of an artifact: exit 1
+    sha256:a3aa2e063bb4563d13413df412574bb65e13d5cc9e42c6d07b7897f5f93b87e9
+    error[image-no-platform]: it has no platform that can be run
+    warning[image-annotation]: there is no annotation org.opencontainers.image.created
+    warning[image-annotation]: there is no annotation org.opencontainers.image.revision
+    warning[image-annotation]: there is no annotation org.opencontainers.image.source
+    warning[image-annotation]: there is no annotation org.opencontainers.image.version
+    note[image-annotation]: there is no annotation org.opencontainers.image.title
+    note[image-annotation]: there is no annotation org.opencontainers.image.licenses
+
+    # odd words of an artifact: exit 0
+    sha256:a3aa2e063bb4563d13413df412574bb65e13d5cc9e42c6d07b7897f5f93b87e9
+    oci:to:v1
+      created    v1
+      uploaded   1
+      manifests  1
+          Copied sha256:a3aa2e063bb4563d13413df412574bb65e13d5cc9e42c6d07b7897f5f93b87e9 to oci:to:v1
+
+    # odd words of a host: exit 1
+    error[registry-refused]: HOST answered 400 to GET manifests/v1 of app
+      code     \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+      message  \u{1b}[2J\r\nerror: fake\u{202e}txt\u{200b}\u{9b}31m
+    ");
+}
+
 /// Digests that are none.
 const ODD: [&str; 8] = [
     "",

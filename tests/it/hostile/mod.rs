@@ -34,6 +34,7 @@
 //! | another writer between look and tag | `secrets::another_writer_between_the_look_and_the_tag_is_seen_and_no_other_tag_moves` |
 //! | references that look like this machine | `places::what_only_looks_like_this_machine_is_asked_with_tls` |
 //! | circles, depth, platforms that are there twice or not, swapped attestations | `content::an_image_that_cannot_be_is_told_of` |
+//! | words that steer a terminal | `content::words_of_an_image_do_not_steer_the_terminal`, and every other case |
 //! | proxies that refuse, babble and hang; certificates | `ways` |
 #![cfg(target_os = "linux")]
 

@@ -24,6 +24,13 @@ fn listing(entries: usize) -> Vec<u8> {
         .into_bytes()
 }
 
+/// The start of an answer whose length is not said.
+macro_rules! chunked {
+    () => {
+        "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n"
+    };
+}
+
 /// What goes wrong with which requests, and the line that meets it.
 type Trouble = (&'static str, &'static str, &'static str, Fault, &'static str);
 
@@ -60,6 +67,13 @@ fn an_answer_without_an_end_ends_at_its_limit() {
             "referrers",
             Fault::Body(listing(40_000)),
             "image inspect HOST/app:v1 --referrers",
+        ),
+        (
+            "a manifest in small chunks",
+            "GET",
+            "manifests",
+            Fault::Stream(chunked!(), "20\r\n                                \r\n"),
+            "image inspect HOST/app:v1",
         ),
         ("an error", "GET", "manifests/none", Fault::Endless, "image inspect HOST/app:none"),
         (
@@ -106,6 +120,9 @@ fn an_answer_without_an_end_ends_at_its_limit() {
 
     # as many referrers as are read: exit 1
     error[registry-invalid]: referrers/sha256:4bb307a91fd7fcf6f5590509bd4937c2c65fe10d38eca6982c49a76e4d691729 of HOST/app is not valid: it consists of 120002 parts, at most 32768 are read
+
+    # a manifest in small chunks: exit 1
+    error[registry-too-large]: manifests/v1 is larger than 8388608 bytes
 
     # an error: exit 2
     error[image-not-found]: the tag none of HOST/app:none is not in the registry
@@ -169,7 +186,48 @@ fn what_never_comes_whole_is_given_up() {
     let troubles: Vec<Trouble> = vec![
         ("a manifest that is cut", "GET", "manifests", Fault::CutAnswer, "image inspect HOST/app:v1"),
         ("a config that is cut", "GET", "blobs", Fault::CutAnswer, "image inspect HOST/app:v1"),
-        ("headers without an end", "GET", "manifests", Fault::EndlessHeaders, "image inspect HOST/app:v1"),
+        (
+            "headers without an end",
+            "GET",
+            "manifests",
+            Fault::Stream("HTTP/1.1 200 X\r\n", "X-Padding: and so on\r\n"),
+            "image inspect HOST/app:v1",
+        ),
+        (
+            "one header without an end",
+            "GET",
+            "manifests",
+            Fault::Stream("HTTP/1.1 200 X\r\nX-Padding: ", "and so on "),
+            "image inspect HOST/app:v1",
+        ),
+        (
+            "no line at all",
+            "GET",
+            "manifests",
+            Fault::Stream("HTTP/1.1 200 ", "OK "),
+            "image inspect HOST/app:v1",
+        ),
+        (
+            "trailers without an end",
+            "GET",
+            "manifests",
+            Fault::Stream(concat!(chunked!(), "2\r\n{}\r\n0\r\n"), "X-Padding: and so on\r\n"),
+            "image inspect HOST/app:v1",
+        ),
+        (
+            "a chunk of which much is said",
+            "GET",
+            "manifests",
+            Fault::Stream(concat!(chunked!(), "1;"), "extension"),
+            "image inspect HOST/app:v1",
+        ),
+        (
+            "a chunk of any size",
+            "GET",
+            "manifests",
+            Fault::Stream(chunked!(), "f"),
+            "image inspect HOST/app:v1",
+        ),
         ("endless trouble", "GET", "manifests", Fault::BUSY, "image inspect HOST/app:v1"),
         (
             "later and later",
@@ -197,6 +255,31 @@ fn what_never_comes_whole_is_given_up() {
     # headers without an end: exit 6
     warning: HOST did not answer GET manifests/v1 of app: message head is too large; trying again in N s
     error[registry-unreached]: HOST did not answer GET manifests/v1 of app: message head is too large
+    help: run the same command again; what is stored is not sent again
+
+    # one header without an end: exit 6
+    warning: HOST did not answer GET manifests/v1 of app: message head is too large; trying again in N s
+    error[registry-unreached]: HOST did not answer GET manifests/v1 of app: message head is too large
+    help: run the same command again; what is stored is not sent again
+
+    # no line at all: exit 6
+    warning: HOST did not answer GET manifests/v1 of app: message head is too large; trying again in N s
+    error[registry-unreached]: HOST did not answer GET manifests/v1 of app: message head is too large
+    help: run the same command again; what is stored is not sent again
+
+    # trailers without an end: exit 6
+    warning: HOST did not answer GET manifests/v1 of app: chunk trailers count overflow; trying again in N s
+    error[registry-unreached]: HOST did not answer GET manifests/v1 of app: chunk trailers count overflow
+    help: run the same command again; what is stored is not sent again
+
+    # a chunk of which much is said: exit 6
+    warning: HOST did not answer GET manifests/v1 of app: chunk extensions over limit; trying again in N s
+    error[registry-unreached]: HOST did not answer GET manifests/v1 of app: chunk extensions over limit
+    help: run the same command again; what is stored is not sent again
+
+    # a chunk of any size: exit 6
+    warning: HOST did not answer GET manifests/v1 of app: invalid chunk size: overflow; trying again in N s
+    error[registry-unreached]: HOST did not answer GET manifests/v1 of app: invalid chunk size: overflow
     help: run the same command again; what is stored is not sent again
 
     # endless trouble: exit 6

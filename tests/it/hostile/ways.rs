@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use super::case::{Case, Ended, PASSWORD, seen, side_by_side};
 use super::images::{app, fill};
-use crate::support::forward::{Forward, Manner};
+use crate::support::forward::{Forward, Manner, secured};
 use crate::support::registry::{Auth, Options, TestRegistry, certified_for, self_signed};
 
 /// The login of a proxy, which is nobody's business either.
@@ -45,6 +45,28 @@ fn a_host_with_tls_is_reached_through_a_tunnel_and_the_proxy_learns_no_login_of_
         assert_eq!(log.iter().filter(|one| one.status == 200).count(), 2, "{:?}", host.routes());
         assert!(log.iter().all(|one| !one.headers.keys().any(|name| name.starts_with("proxy-"))));
     }
+}
+
+#[test]
+fn a_proxy_may_be_spoken_to_with_tls() {
+    let host = app(Options::default());
+    let proxy = Forward::start(&host.host(), Some(OUT));
+    let (secured, authority) = secured(&proxy.host());
+    let line = "image inspect registry.test:5000/app:v1 --plain-http --ca-file ca.pem";
+    let address = format!("https://{OUT}@{secured}");
+    let case = behind("a proxy with TLS", &address, &["HTTP_PROXY"]).file("ca.pem", authority);
+    let ended = case.run(line);
+    assert_eq!((ended.code, proxy.log().len()), (0, 2), "{}", ended.text());
+    // Nobody vouches for it, so it is not told the login.
+    let (_, other) = certified_for(&["other.test"], 1975..4096);
+    let case = behind("a proxy that nobody vouches for", &address, &["HTTP_PROXY"]).file("ca.pem", other);
+    let ended = case.word("PROXY", &secured).run(line);
+    assert_eq!(proxy.log().len(), 2);
+    insta::assert_snapshot!(ended.text(), @r"
+    # a proxy that nobody vouches for: exit 4
+    error[registry-insecure]: the proxy PROXY is not trusted: nobody who is trusted vouches for its certificate
+    help: name a certificate authority that vouches for the host with --ca-file FILE or SSL_CERT_FILE
+    ");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 
+use super::registry::certified;
+
 /// A request as it reached the proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct Passed {
@@ -75,6 +77,33 @@ impl Forward {
     pub(crate) fn log(&self) -> Vec<Passed> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Speaks TLS with whoever comes and plainly with what is behind it: `127.0.0.1:PORT`, and the authority that vouches for
+/// it, PEM. It lives as long as the process.
+pub(crate) fn secured(to: &str) -> (String, String) {
+    let (config, authority) = certified();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    listener.set_nonblocking(true).expect("a listener that is polled");
+    let to = to.to_owned();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, to) = (acceptor.clone(), to.clone());
+                tokio::spawn(async move {
+                    // Whoever goes away ends its connection and nothing else.
+                    let Ok(mut client) = acceptor.accept(stream).await else { return };
+                    let Ok(mut behind) = tokio::net::TcpStream::connect(to).await else { return };
+                    drop(tokio::io::copy_bidirectional(&mut client, &mut behind).await);
+                });
+            }
+        });
+    });
+    (address.to_string(), authority)
 }
 
 fn serve(

@@ -106,8 +106,8 @@ pub(crate) enum Fault {
     Body(Vec<u8>),
     /// The body never ends.
     Endless,
-    /// The headers never end.
-    EndlessHeaders,
+    /// These bytes instead of an answer, then others again and again.
+    Stream(&'static str, &'static str),
     /// There is always another page.
     Pages,
     /// The body comes one byte at a time, each after ten milliseconds.
@@ -574,12 +574,10 @@ impl Shared {
                 let (path, page) = (&request.path, self.state().log.len());
                 headers.push(("Link".to_owned(), format!("<{path}?page={page}>; rel=\"next\"")));
             }
-            Some(Fault::EndlessHeaders) => {
-                stream.write_all(format!("HTTP/1.1 {status} X\r\n").as_bytes()).ok()?;
+            Some(Fault::Stream(start, again)) => {
+                stream.write_all(start.as_bytes()).ok()?;
                 while !self.ended.load(Ordering::Relaxed) {
-                    stream
-                        .write_all(&b"X-Padding: and so on, for as long as somebody reads\r\n".repeat(64))
-                        .ok()?;
+                    stream.write_all(again.repeat(1000).as_bytes()).ok()?;
                 }
                 return None;
             }

@@ -182,9 +182,14 @@ impl Line {
         let cause = cause(error);
         let (reason, proxy) = (scrub(&cause), self.http.proxy(url));
         match (tls_fault(&cause), proxy) {
-            (Some(fault), _) => {
-                let reason = scrub(&in_words(fault, &cause));
-                Broken::Insecure { host: host_of(url), fault, reason }
+            (Some(TlsFault::None), Some(proxy)) if url.scheme() == "http" => {
+                Broken::Passing(format!("the proxy {proxy} does not speak TLS"))
+            }
+            (Some(fault), proxy) => {
+                // Where the host itself is spoken to without TLS, it was somebody on the way.
+                let proxy = proxy.filter(|_| url.scheme() == "http");
+                let host = proxy.map_or_else(|| host_of(url), |proxy| format!("the proxy {proxy}"));
+                Broken::Insecure { host, fault, reason: scrub(&in_words(fault, &cause)) }
             }
             (None, Some(proxy)) if reason.contains("proxy authorization required") => {
                 Broken::ProxyLogin(proxy)
