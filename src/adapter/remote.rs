@@ -76,6 +76,8 @@ pub fn has_tag(
 
 fn git(repository: &Repository) -> Command {
     let mut command = command(repository.directory());
+    // Addresses that are paths begin there.
+    command.current_dir(repository.root());
     // ssh would ask the terminal; whoever has set up another way is not overruled.
     let own_ssh = ["core.sshCommand", "ssh.variant"].iter().any(|name| repository.setting(name).is_some())
         || ["GIT_SSH", "GIT_SSH_COMMAND"].iter().any(|name| std::env::var_os(name).is_some());

@@ -12,7 +12,7 @@ use super::azure::Azure;
 use super::gitea::Gitea;
 use super::github::GitHub;
 use super::gitlab::GitLab;
-use crate::adapter::http::is_loopback;
+use crate::adapter::http::{is_loopback, shown};
 use crate::diag::{Hint, Kind};
 use crate::model::Origin;
 
@@ -258,9 +258,15 @@ fn token(
             _ => named.is_some() || host(api) == *home,
         };
         if !allowed {
-            let server = forge.servers()[0];
+            let server = match *name {
+                "CI_JOB_TOKEN" => "CI_API_V4_URL",
+                "GITHUB_TOKEN" => "GITHUB_API_URL",
+                _ => forge.servers()[0],
+            };
+            // A collection is more than the address that is asked.
+            let value = if forge == Forge::Azure { "https://HOST/COLLECTION".to_owned() } else { shown(api) };
             withheld.get_or_insert_with(|| {
-                format!("{name} is not sent to {} unless {server} names it", host(api))
+                format!("{name} is not sent to {} without {server}={value}", host(api))
             });
             continue;
         }
@@ -427,7 +433,7 @@ mod tests {
             (
                 "https://gitlab.x/a/b",
                 &[("GITLAB_TOKEN", "t")],
-                "GITLAB_TOKEN is not sent to gitlab.x unless GITLAB_API_URL names it",
+                "GITLAB_TOKEN is not sent to gitlab.x without GITLAB_API_URL=https://gitlab.x/api/v4",
             ),
             ("https://gitlab.x/a/b", &[("CI_JOB_TOKEN", "t"), job], "job-token: t"),
             (
@@ -438,14 +444,14 @@ mod tests {
             (
                 "https://gitlab.com/a/b",
                 &[("CI_JOB_TOKEN", "t")],
-                "CI_JOB_TOKEN is not sent to gitlab.com unless GITLAB_API_URL names it",
+                "CI_JOB_TOKEN is not sent to gitlab.com without CI_API_V4_URL=https://gitlab.com/api/v4",
             ),
             ("https://codeberg.org/a/b", &[("FORGEJO_TOKEN", "t")], "authorization: token t"),
             ("https://gitea.com/a/b", &[("GITEA_TOKEN", "t")], "authorization: token t"),
             (
                 "https://codeberg.org/a/b",
                 &[("GITEA_TOKEN", "t"), ("GITHUB_TOKEN", "u")],
-                "GITEA_TOKEN is not sent to codeberg.org unless GITEA_API_URL names it",
+                "GITEA_TOKEN is not sent to codeberg.org without GITEA_API_URL=https://codeberg.org/api/v1",
             ),
             (
                 "https://git.x/a/b",

@@ -66,7 +66,10 @@ impl EnrichArgs {
         let found = Source::find(&Surroundings {
             variable: &|name| context.variable(name),
             origin: origin.as_ref(),
-            base: context.variable("GITHUB_BASE_REF").or(branch.as_deref()),
+            base: ["GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"]
+                .iter()
+                .find_map(|name| context.variable(name))
+                .or(branch.as_deref()),
         });
         let source = match found {
             // A repository of this name on a forge that is known would be somebody else's.

@@ -74,6 +74,13 @@ fn what_a_shallow_clone_leaves_out_is_fetched_once() {
         let again = notes(&shallow, line).args("--deepen").run().expect(0);
         assert_eq!((again.stdout(), again.stderr()), (run.stdout(), String::new()), "{line}");
     }
+    // An address that is a path begins at the top of the work tree, wherever the command stands.
+    let (_keep, shallow) = clone(&full, "--depth 1");
+    let below = shallow.join("below");
+    std::fs::create_dir(&below).unwrap();
+    std::os::unix::fs::symlink(full.path(), shallow.with_file_name("full")).unwrap();
+    in_clone(&full, &shallow, "remote set-url origin ../full");
+    assert_eq!(notes(&below, "next --deepen").run().expect(0).stdout(), "0.3.0\n");
     let (_keep, shallow) = clone(&full, "--depth 1");
     let run = notes(&shallow, "lint --range v0.1.0..HEAD --deepen").run().expect(0);
     assert!(run.stdout().starts_with("3 messages looked at"), "{}", run.show());

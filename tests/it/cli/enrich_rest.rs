@@ -333,3 +333,27 @@ fn a_run_sends_so_many_requests_and_the_next_one_goes_on() {
     assert_eq!(forge.asked().len(), 500);
     assert_eq!((run().stderr(), forge.asked().len()), (String::new(), 520));
 }
+
+#[test]
+fn a_run_that_is_stopped_keeps_what_it_was_told() {
+    let repository = repository("https://gitlab.com/acme/app.git", 6);
+    let forge = RestForge::new(|asked, before| {
+        if before >= 4 {
+            std::thread::sleep(std::time::Duration::from_secs(600));
+        }
+        fine(&json!([merge_request(asked.commit(), "merged")]))
+    });
+    let caches = tempfile::tempdir().unwrap();
+    let run = |more: &str| generate(&repository, &caches, more).env("GITLAB_API_URL", forge.url("/api/v4"));
+    let started = run("").spawn();
+    while forge.asked().len() < 6 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // The second one does not wait for a job to end by itself.
+    started.signal("-INT");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    started.signal("-INT");
+    assert_eq!(started.wait().code(), 6);
+    let kept = run("--offline").run().expect(0).json();
+    assert_eq!(kept["data"]["releases"][0]["enrichment"], json!({ "state": "degraded", "missing": 2 }));
+}
