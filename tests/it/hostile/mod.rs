@@ -35,7 +35,9 @@
 //! | references that look like this machine | `places::what_only_looks_like_this_machine_is_asked_with_tls` |
 //! | circles, depth, platforms that are there twice or not, swapped attestations | `content::an_image_that_cannot_be_is_told_of` |
 //! | words that steer a terminal | `content::words_of_an_image_do_not_steer_the_terminal`, and every other case |
-//! | proxies that refuse, babble and hang; certificates | `ways` |
+//! | proxies that lead, refuse, babble and hang, what goes around them | `ways::a_host_with_tls_is_reached_through_a_tunnel_and_the_proxy_learns_no_login_of_it`, `ways::a_host_without_tls_is_asked_through_the_proxy`, `ways::a_proxy_may_be_spoken_to_with_tls`, `ways::what_no_proxy_lists_and_this_machine_are_asked_directly`, `ways::a_variable_that_names_no_proxy_is_not_gone_around`, `ways::a_proxy_that_does_not_do_its_work_is_told_of` |
+//! | certificates that nobody vouches for, of other names and times | `ways::a_host_that_nobody_vouches_for_is_not_spoken_to` |
+//! | nothing odd at all, for comparison | `sizes::a_host_that_is_honest_takes_no_more_than_it_must` |
 #![cfg(target_os = "linux")]
 
 mod case;
@@ -48,3 +50,28 @@ mod places;
 mod secrets;
 mod sizes;
 mod ways;
+
+use std::collections::BTreeSet;
+
+/// The tests in these files, as `module::name`.
+fn tests() -> BTreeSet<String> {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/hostile");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(here).unwrap() {
+        let path = entry.unwrap().path();
+        let module = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let names = text.split("#[test]\nfn ").skip(1).filter_map(|rest| rest.split('(').next());
+        found.extend(names.filter(|_| module != "mod").map(|name| format!("{module}::{name}")));
+    }
+    found
+}
+
+#[test]
+fn the_table_names_every_test() {
+    let text = include_str!("mod.rs");
+    let table = text.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let words = table.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let named: BTreeSet<String> = words.filter(|word| word.contains("::")).map(str::to_owned).collect();
+    assert_eq!(named, tests());
+}

@@ -45,7 +45,7 @@ fn a_credential_helper_is_a_name_has_little_time_and_little_to_say() {
     }
     let babble: Vec<(&str, String)> = vec![
         ("one that hangs", "exec sleep 600".to_owned()),
-        ("one that leaves somebody behind", "sleep 60 & exec sleep 61".to_owned()),
+        ("one that leaves somebody behind", "sleep 20 & exec sleep 600".to_owned()),
         ("one that never stops", "exec yes".to_owned()),
         ("one that says it all", format!("echo password {PASSWORD}; exit 1")),
         ("one that complains", format!("echo {PASSWORD} >&2; exit 1")),
