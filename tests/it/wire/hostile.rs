@@ -180,6 +180,11 @@ fn a_list_that_was_replaced_after_it_was_read_back_is_put_right_in_the_end() {
         host.forget();
         ours.hold_lists().await.unwrap();
         assert_eq!(host.log().len(), 1);
+        // While others write it must last for a pause.
+        theirs.list_referrers(&[entry("later")]).await.unwrap();
+        host.forget();
+        ours.hold_lists().await.unwrap();
+        assert_eq!(host.log().len(), 2);
         // Another writer had read the list before.
         host.change("a", |stored| stored.tags = before.clone());
         assert_eq!(ours.referrers(&subject, None).await.unwrap().len(), 1);

@@ -5,7 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::format::oci::{Descriptor, ImageIndex, media_type};
+use crate::model::Digest;
 use crate::port::Manifest;
+
+/// What a run has put into a list.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) entries: Vec<Descriptor>,
+    /// The list as it was read last.
+    pub(super) seen: Option<Digest>,
+}
 
 /// A list as it is stored.
 pub(super) struct List {

@@ -33,6 +33,7 @@ use async_trait::async_trait;
 
 use auth::Scopes;
 use line::Line;
+use list::Kept;
 use wire::{Host, lock};
 
 use crate::format::oci::Descriptor;
@@ -53,7 +54,7 @@ struct Inner {
     /// What tokens are asked for. Grows with what is done.
     scopes: Mutex<Scopes>,
     /// What this run has listed, by subject. Each is held while the list is changed.
-    listing: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<Vec<Descriptor>>>>>,
+    listing: Mutex<BTreeMap<Digest, Arc<tokio::sync::Mutex<Kept>>>>,
 }
 
 impl HttpRegistry {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
 
 use super::HttpRegistry;
-use super::list::{self, List};
+use super::list::{self, Kept, List};
 use super::send::{Ask, Place};
 use super::wire::lock;
 use crate::adapter::http::Tries;
@@ -140,52 +141,73 @@ impl HttpRegistry {
 
     /// Looks once more at every list this run has changed.
     pub(super) async fn hold(&self) -> Result<(), RegistryError> {
-        let subjects: Vec<Digest> = lock(&self.inner.listing).keys().copied().collect();
-        for subject in subjects {
+        let lists: Vec<_> =
+            lock(&self.inner.listing).iter().map(|(at, list)| (*at, Arc::clone(list))).collect();
+        let mut changed = Vec::new();
+        for (subject, list) in lists {
+            if !list.lock().await.entries.is_empty() {
+                changed.push(subject);
+            }
+        }
+        if !changed.is_empty() {
+            // Whoever had read a list before it was changed here has written it by then.
+            let first = self.inner.line.patience.waits.first();
+            tokio::time::sleep(first.map_or(Duration::ZERO, |first| *first / 4)).await;
+        }
+        for subject in changed {
             self.merge(&subject, &[]).await?;
         }
         Ok(())
     }
 
     /// Held while one list is changed: what this run has put into it.
-    fn list_of(&self, subject: &Digest) -> Arc<tokio::sync::Mutex<Vec<Descriptor>>> {
+    fn list_of(&self, subject: &Digest) -> Arc<tokio::sync::Mutex<Kept>> {
         Arc::clone(lock(&self.inner.listing).entry(*subject).or_default())
     }
 
     /// Reads, merges, writes and reads back until every entry of this run is in the list: another writer may have
-    /// replaced it in between, and no registry guards against that. Once that was seen, the list must also be the same
-    /// after a pause.
+    /// replaced it in between, and no registry guards against that. Once another writer was seen, the list must also be
+    /// the same after a pause. Without entries it is only looked whether those of before are still there.
     async fn merge(&self, subject: &Digest, entries: &[Descriptor]) -> Result<(), RegistryError> {
         // Two of this process would only chase each other.
-        let ours = self.list_of(subject);
-        let mut ours = ours.lock().await;
-        if ours.is_empty() && entries.is_empty() {
+        let list = self.list_of(subject);
+        let mut kept = list.lock().await;
+        if kept.entries.is_empty() && entries.is_empty() {
             return Ok(());
         }
-        let new = entries.iter().filter(|entry| !ours.contains(entry));
-        let new: Vec<Descriptor> = new.cloned().collect();
-        let tag = fallback_tag(subject);
-        let mut tries = Tries::default();
-        let mut current = self.fallback(subject).await?;
         let there = |list: &Option<List>, entries: &[Descriptor]| {
             entries.iter().all(|entry| list.as_ref().is_some_and(|list| list.holds(entry)))
         };
-        if there(&current, &ours) && there(&current, &new) {
+        let digest = |list: &Option<List>| list.as_ref().map(|list| list.manifest.digest);
+        let mut current = self.fallback(subject).await?;
+        let before = there(&current, &kept.entries);
+        if before && !entries.is_empty() && there(&current, entries) {
             return Ok(());
         }
-        let mut contended = !there(&current, &ours);
-        ours.extend(new);
+        let mut contended = !before || (entries.is_empty() && kept.seen != digest(&current));
+        let new = entries.iter().filter(|entry| !kept.entries.contains(entry));
+        let new: Vec<Descriptor> = new.cloned().collect();
+        kept.entries.extend(new);
+        let tag = fallback_tag(subject);
+        let mut tries = Tries::default();
         loop {
-            let merged = list::with(current.as_ref(), &ours).map_err(|error| RegistryError::Invalid {
-                what: format!("the list of referrers of {subject}"),
-                reason: error.to_string(),
-            })?;
-            let Some(merged) = merged else { return Ok(()) };
-            // The list itself has no subject.
-            let _put = self.store(&merged, std::slice::from_ref(&tag)).await?;
-            current = self.fallback(subject).await?;
-            contended |= !there(&current, &ours);
-            if !contended {
+            let merged =
+                list::with(current.as_ref(), &kept.entries).map_err(|error| RegistryError::Invalid {
+                    what: format!("the list of referrers of {subject}"),
+                    reason: error.to_string(),
+                })?;
+            let quiet = match merged {
+                None => !contended || kept.seen == digest(&current),
+                Some(merged) => {
+                    // The list itself has no subject.
+                    let _put = self.store(&merged, std::slice::from_ref(&tag)).await?;
+                    current = self.fallback(subject).await?;
+                    contended |= !there(&current, &kept.entries);
+                    !contended
+                }
+            };
+            kept.seen = digest(&current);
+            if quiet {
                 return Ok(());
             }
             let exchange = Exchange {
@@ -193,12 +215,12 @@ impl HttpRegistry {
                 repository: self.inner.repository.path().to_owned(),
                 request: format!("PUT manifests/{tag}"),
                 status: Some(409),
-                message: Some("another writer has replaced the list of referrers".to_owned()),
+                message: Some("another writer changes the list of referrers".to_owned()),
                 ..Exchange::default()
             };
             let error = RegistryError::Answered { fault: Fault::Transient, exchange: Box::new(exchange) };
             if !self.pause(&mut tries, &error, None).await {
-                return if there(&current, &ours) { Ok(()) } else { Err(error) };
+                return if there(&current, &kept.entries) { Ok(()) } else { Err(error) };
             }
             // Others have gone on meanwhile.
             current = self.fallback(subject).await?;
