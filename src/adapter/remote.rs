@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long git may take to clear up when it is told to end.
 const GRACE: Duration = Duration::from_secs(5);
 /// What is kept of what git, and the server through it, says; all of it is read, so that git never waits for a reader.
-const MAX_SAID: usize = 16 << 10;
+const MAX_SAID: usize = 1 << 20;
 /// How `git ls-remote --exit-code` says that no reference matches.
 const NOT_THERE: i32 = 2;
 /// Variables that point git at another repository than the one that was opened (`git rev-parse --local-env-vars`).
@@ -44,15 +44,19 @@ const ELSEWHERE: [&str; 11] = [
 ];
 
 /// Fetches all tags from a remote, and the history behind the edge of a shallow clone. Blocks until git has ended. When
-/// it fails, or is killed, the repository is as it was: git moves references and the edge last.
-pub fn deepen(repository: &Repository, remote: &str, patience: Duration) -> Result<(), RemoteError> {
+/// it fails, or is killed, the repository is as it was: git moves references and the edge last. Tags that are others on the
+/// remote stay as they are here, and are given back: runners check a tag out as one that only points to its commit.
+pub fn deepen(repository: &Repository, remote: &str, patience: Duration) -> Result<Vec<String>, RemoteError> {
     let shallow = repository.is_shallow();
     let mut command = git(repository);
     command.args(fetching(shallow)).args(["--", remote]);
     let failed = |said| RemoteError::Failed { remote: remote.to_owned(), shallow, said };
     let late = || RemoteError::Patience { remote: remote.to_owned(), shallow, seconds: patience.as_secs() };
     let Ended { status, said } = run(command, patience).map_err(|source| RemoteError::NoGit { source })?;
-    if status.ok_or_else(late)?.success() { Ok(()) } else { Err(failed(reason(&said))) }
+    if status.ok_or_else(late)?.success() {
+        return Ok(Vec::new());
+    }
+    others(&said).ok_or_else(|| failed(reason(&said)))
 }
 
 /// Whether a remote has a tag. Blocks until git has ended; nothing is fetched.
@@ -100,7 +104,7 @@ fn command(directory: &Path) -> Command {
         // A remote helper would run any program; a server that stands still is left.
         .args(["-c", "protocol.ext.allow=never"])
         .args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"])
-        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "fetch.output=full"])
         .arg("--git-dir")
         .arg(directory);
     command
@@ -175,6 +179,21 @@ fn terminate(child: &Child) {
 
 #[cfg(not(unix))]
 fn terminate(_child: &Child) {}
+
+/// The tags that git left as they are; `None` when it failed for another reason.
+fn others(said: &str) -> Option<Vec<String>> {
+    let mut tags = Vec::new();
+    for line in said.lines().map(str::trim) {
+        if let Some(rejected) = line.strip_prefix("! [rejected]") {
+            let (name, why) = rejected.split_once(" -> ")?;
+            why.ends_with("(would clobber existing tag)").then_some(())?;
+            tags.push(name.trim().escape_debug().to_string());
+        } else if ["fatal: ", "error: ", "! ["].iter().any(|mark| line.starts_with(mark)) {
+            return None;
+        }
+    }
+    (!tags.is_empty()).then_some(tags)
+}
 
 /// Why git failed, in its words: the first line that says so, else the last.
 fn reason(said: &str) -> String {
@@ -281,6 +300,17 @@ mod tests {
     }
 
     #[test]
+    fn tags_that_stay_are_told_from_failures() {
+        let new = "From /x\n * [new tag]         v0.1.0     -> v0.1.0\n";
+        let kept = " ! [rejected]        v0.2.0     -> v0.2.0  (would clobber existing tag)\n";
+        assert_eq!(others(&format!("{new}{kept}")), Some(vec!["v0.2.0".to_owned()]));
+        let moved = " ! [rejected]        main       -> origin/main  (non-fast-forward)\n";
+        for said in ["", new, &format!("{kept}{moved}"), &format!("{kept}fatal: the remote end hung up\n")] {
+            assert_eq!(others(said), None, "{said}");
+        }
+    }
+
+    #[test]
     fn what_git_says_is_one_line_without_secrets() {
         let said = "warning: x\nfatal: unable to access 'https://h/': 403\nfatal: other\n";
         assert_eq!(reason(said), "unable to access 'https://h/': 403");
@@ -302,10 +332,7 @@ mod tests {
             run(command, Duration::from_millis(patience)).unwrap()
         };
         let long = 20_000;
-        let ended = sh(
-            "i=0; while [ $i -lt 3000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end >&2; exit 3",
-            long,
-        );
+        let ended = sh("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo end >&2; exit 3", long);
         assert_eq!((ended.status.unwrap().code(), ended.said.len()), (Some(3), MAX_SAID));
         assert!(ended.said.ends_with("end\n"));
         let hung = sh("trap 'echo cleared >&2; exit 1' TERM; sleep 60 & wait", 200);

@@ -4,6 +4,7 @@ use super::super::context::Context;
 use super::super::error::CliError;
 use crate::adapter::git::Repository;
 use crate::adapter::remote::{PATIENCE, RemoteError, deepen};
+use crate::diag::counted;
 use crate::port::Progress as _;
 
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -42,8 +43,14 @@ impl DeepenArgs {
         let remote = repository.remote().ok_or(RemoteError::NoRemote)?;
         let what = if repository.is_shallow() { "the rest of the history" } else { "the tags" };
         context.printer.working(&format!("fetching {what} from {remote}"));
-        deepen(&repository, &remote, PATIENCE)?;
+        let others = deepen(&repository, &remote, PATIENCE)?;
         context.printer.finished("Fetched", &format!("{what} from {remote}"));
+        if !others.is_empty() {
+            let (tags, remain) = (counted(others.len(), "tag", "tags"), others.join(", "));
+            context
+                .printer
+                .warn(&format!("{remote} has another form of {tags}, and what is here counts: {remain}"));
+        }
         read()
     }
 }

@@ -131,9 +131,35 @@ fn tags_that_were_not_fetched_are() {
     in_clone(&full, &bare, "tag -d v0.2.0");
     in_clone(&full, &bare, "tag v0.2.0 v0.1.0");
     let before = state(&full, &bare);
-    let run = notes(&bare, "generate --tag v9.0.0 --deepen").run().expect(3);
-    assert!(run.stderr().contains("would clobber existing tag"), "{}", run.show());
+    let run = notes(&bare, "generate --tag v9.0.0 --deepen").run().expect(2);
+    let warning = "warning: origin has another form of 1 tag, and what is here counts: v0.2.0\n";
+    assert!(run.stderr().contains(warning) && run.stderr().contains("error[git-no-tag]"), "{}", run.show());
     assert_eq!(state(&full, &bare), before);
+}
+
+/// A runner fetches the commit of a tag, and makes a tag of it that has no object of its own.
+#[test]
+fn a_tag_as_runners_check_it_out() {
+    let full = released();
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path().join("clone");
+    full.git(&["init", "--quiet", here.to_str().unwrap()]);
+    in_clone(&full, &here, &format!("remote add origin file://{}", full.path().display()));
+    let commit = full.git(&["rev-parse", "v0.2.0^{commit}"]);
+    let fetch = "fetch --quiet --no-tags --prune --no-recurse-submodules --depth=1";
+    in_clone(&full, &here, &format!("{fetch} origin +{commit}:refs/tags/v0.2.0"));
+    in_clone(&full, &here, "checkout --quiet --force refs/tags/v0.2.0");
+    let release = |directory: &Path, more: &str| {
+        let run = notes(directory, "generate --tag v0.2.0 --format json").args(more).run().expect(0);
+        (run.json()["data"]["releases"][0].clone(), run.stderr())
+    };
+    assert_eq!(notes(&here, "generate --tag v0.2.0").run().code(), 3);
+    let (told, said) = release(&here, "--deepen");
+    let (whole, _) = release(full.path(), "");
+    for key in ["commits", "previous_tag", "sections", "version"] {
+        assert_eq!(told[key], whole[key], "{key}");
+    }
+    assert!(said.contains("v0.2.0"), "{said}");
 }
 
 #[test]
