@@ -180,6 +180,13 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FilesError> {
     Ok(bytes)
 }
 
+/// The same of a file that a link may lead to: what belongs to the user of this machine, such as logins, is mounted as
+/// links in containers and kept as links by those who keep such files elsewhere.
+pub fn read_linked(path: &Path, limit: u64) -> Result<Vec<u8>, FilesError> {
+    let real = fs::canonicalize(path).map_err(|source| FilesError::io("read", path, source))?;
+    read(&real, limit)
+}
+
 /// The digest of a file, whatever its size.
 pub fn digest(path: &Path) -> Result<Digest, FilesError> {
     let mut file = open(path)?;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::CliError;
+use crate::adapter::fs::read_linked;
 use crate::adapter::http::{HttpSettings, Patience, Proxies};
 use crate::adapter::oci::{CredentialSources, Direction, Event, Traffic, Wire, WireSettings};
 use crate::port::Progress as _;
@@ -19,8 +20,8 @@ const AUTHORITIES_LIMIT: u64 = 4 << 20;
 impl Context {
     /// What every HTTP client of the process has in common.
     pub(super) fn http_settings(&self) -> Result<HttpSettings, CliError> {
-        let authorities =
-            self.network.ca_file.as_ref().map(|path| self.read(path, AUTHORITIES_LIMIT)).transpose()?;
+        let named = self.network.ca_file.as_ref().map(|path| self.path(path));
+        let authorities = named.map(|path| read_linked(&path, AUTHORITIES_LIMIT)).transpose()?;
         let proxies = Proxies::read(|name| self.variable(name))?;
         Ok(HttpSettings { authorities, offline: self.network.offline, proxies })
     }

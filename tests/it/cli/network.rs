@@ -149,6 +149,35 @@ fn a_file_of_logins_that_was_named_is_the_only_one() {
 
 #[cfg(unix)]
 #[test]
+fn logins_and_authorities_may_be_links() {
+    use std::os::unix::fs::symlink;
+    let here = tempfile::tempdir().unwrap();
+    let (host, authority) =
+        TestRegistry::start_tls(Options { auth: Auth::Basic("me", "secret"), ..Options::default() });
+    fill(&host);
+    // As Kubernetes mounts what it keeps: a link to a link to a directory.
+    login(&here.path().join("mounted/1"), &host.host());
+    std::fs::write(here.path().join("mounted/1/ca.pem"), authority).unwrap();
+    symlink("1", here.path().join("mounted/..data")).unwrap();
+    symlink("mounted/..data/.docker", here.path().join(".docker")).unwrap();
+    symlink("mounted/..data/ca.pem", here.path().join("ca.pem")).unwrap();
+    symlink("mounted/..data/.docker/config.json", here.path().join("auth.json")).unwrap();
+    for more in ["", "--authfile auth.json"] {
+        let target = format!("{}/app:v1", host.host());
+        let _ =
+            kyklos(here.path()).args("image inspect --ca-file ca.pem").args(more).arg(target).run().expect(0);
+    }
+    // A link to nothing is nothing.
+    std::fs::remove_dir_all(here.path().join("mounted/1/.docker")).unwrap();
+    std::fs::remove_file(here.path().join(".docker")).unwrap();
+    std::fs::create_dir(here.path().join(".docker")).unwrap();
+    symlink("nowhere", here.path().join(".docker/config.json")).unwrap();
+    let target = format!("{}/app:v1", host.host());
+    let _ = kyklos(here.path()).args("image inspect --ca-file ca.pem").arg(target).run().expect(4);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_credential_helper_is_asked() {
     use std::os::unix::fs::PermissionsExt as _;
     let here = tempfile::tempdir().unwrap();
@@ -204,7 +233,8 @@ fn a_closed_pipe_is_no_reason_to_fail() {
     let _ = kyklos(here.path()).args("image inspect -q --events events").arg(&target).run().expect(0);
     let text = std::fs::read_to_string(here.path().join("events")).unwrap();
     assert!(text.starts_with("before\n{"), "{text}");
-    let run = kyklos(here.path()).args("image inspect --events /nonexistent/x").arg(&target).run();
+    // Nothing can be below a file.
+    let run = kyklos(here.path()).args("image inspect --events events/x").arg(&target).run();
     assert!(run.code() != 0 && run.code() != 70, "{}", run.show());
 }
 

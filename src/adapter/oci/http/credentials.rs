@@ -41,14 +41,14 @@ impl CredentialSources {
         let mut files: Vec<(String, Vec<u8>)> = Vec::new();
         match (&self.only, &self.inline) {
             (Some(path), _) => {
-                let bytes = fs::read(path, LIMIT).map_err(|error| failed(error.to_string()))?;
+                let bytes = fs::read_linked(path, LIMIT).map_err(|error| failed(error.to_string()))?;
                 files.push((path.display().to_string(), bytes));
             }
             (None, inline) => {
                 let inline = inline.as_ref().map(|text| text.clone().into_bytes());
                 files.extend(inline.map(|bytes| ("DOCKER_AUTH_CONFIG".to_owned(), bytes)));
                 for path in &self.files {
-                    match fs::read(path, LIMIT) {
+                    match fs::read_linked(path, LIMIT) {
                         Ok(bytes) => files.push((path.display().to_string(), bytes)),
                         Err(FilesError::Missing { .. }) => {}
                         Err(error) => return Err(failed(error.to_string())),
