@@ -1,7 +1,7 @@
 //! What notes cost, as ratios to `git log` of the same history in the same run.
 //!
 //! ```sh
-//! cargo bench --bench notes                                # histories that are made: 31,000 and 100,000 commits
+//! cargo bench --bench notes                                # histories that are made: 31,000 to 100,000 commits
 //! cargo bench --bench notes -- ~/src/nuxt ~/src/renovate,plain
 //! KYKLOS_BENCH_CLIFF=~/bin/v2.12.0/git-cliff:~/bin/v2.13.1/git-cliff cargo bench --bench notes
 //! cargo bench --profile dist --bench notes                 # as it is shipped
@@ -201,8 +201,8 @@ fn busiest(files: &str) -> String {
     counts.into_iter().max_by_key(|(_, count)| *count).map_or("src", |(directory, _)| directory).to_owned()
 }
 
-/// A history of merges and releases, as `git fast-import` reads it.
-fn made(directory: &Path, commits: usize, tags: usize, message: &dyn Fn(usize) -> String) {
+/// A history of merges and releases, as `git fast-import` reads it. Every `stable`th release is a stable one.
+fn made(directory: &Path, commits: usize, tags: usize, stable: usize, message: &dyn Fn(usize) -> String) {
     let git = |arguments: &[&str]| {
         assert!(Command::new("git").args(arguments).current_dir(directory).status().unwrap().success());
     };
@@ -231,9 +231,11 @@ fn made(directory: &Path, commits: usize, tags: usize, message: &dyn Fn(usize) -
         write!(input, "M 100644 inline src/d{}/f{}\ndata 8\n{at:08}\n", at % 30, at % 300).unwrap();
     }
     for tag in 1..=tags {
-        let (minor, patch) = (tag / 20, tag % 20);
-        write!(input, "reset refs/tags/v1.{minor}.{patch}\nfrom :{}\n\n", commits * tag / (tags + 1) + 1)
-            .unwrap();
+        let (release, candidate) = (tag.div_ceil(stable), tag % stable);
+        let (minor, patch) = (release / 20, release % 20);
+        let label = if candidate == 0 { String::new() } else { format!("-rc.{candidate}") };
+        let from = commits * tag / (tags + 1) + 1;
+        write!(input, "reset refs/tags/v1.{minor}.{patch}{label}\nfrom :{from}\n\n").unwrap();
     }
     input.write_all(b"done\n").unwrap();
     drop(input);
@@ -250,8 +252,29 @@ fn ordinary(at: usize) -> String {
     )
 }
 
+/// A message as those of git itself: a part of the program and no type, a long body that names commits, and trailers.
+fn long(at: usize) -> String {
+    let id = at.wrapping_mul(2_654_435_761) % 0xfff_ffff;
+    let why = "The loop below looks at every entry of the index again, although the caller has done so\n\
+               before and knows which of them were touched; with many entries that takes most of the\n\
+               time. Keep what was found out, and look again only where the file is another one now.\n";
+    format!(
+        "part{}: look at entry number {at} once\n\n{why}\nThis began with commit {id:07x} (part: more entries, 2021-03-0{}), which had no\nreason to be careful.\n\n{why}\nHelped-by: Q{} <q@example.com>\nReviewed-by: R <r@example.com>\nSigned-off-by: P{} <p@example.com>\nSigned-off-by: M <m@example.com>\n",
+        at % 50,
+        at % 9 + 1,
+        at % 300,
+        at % 40,
+    )
+}
+
 fn parser() -> bool {
-    let messages: Vec<String> = (0..20_000).map(ordinary).collect();
+    let ordinary = told("1 million messages a second / ours", 1.0 / parsed(&ordinary), "x", 1.0);
+    ordinary & told("1 million long ones a second / ours", 1.0 / parsed(&long), "x", 2.0)
+}
+
+/// Millions of messages that are parsed in a second.
+fn parsed(message: &dyn Fn(usize) -> String) -> f64 {
+    let messages: Vec<String> = (0..20_000).map(message).collect();
     let mut best = Duration::MAX;
     let mut parsed = 0;
     for _ in 0..ROUNDS {
@@ -266,7 +289,7 @@ fn parser() -> bool {
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let millions = parsed as f64 / best.as_secs_f64() / 1e6;
     println!("parser: {millions:.2} million messages a second");
-    told("1 million messages a second / ours", 1.0 / millions, "x", 1.0)
+    millions
 }
 
 /// Large inputs end, and in bounded memory.
@@ -274,7 +297,7 @@ fn large() -> bool {
     let scratch = tempfile::tempdir().unwrap();
     let huge = scratch.path().join("huge");
     std::fs::create_dir(&huge).unwrap();
-    made(&huge, 30, 2, &|at| {
+    made(&huge, 30, 2, 1, &|at| {
         if at == 20 { format!("feat: x\n\n{}", "Closes #1, x: y\n".repeat(700_000)) } else { ordinary(at) }
     });
     let long = once(Path::new(KYKLOS), &huge, &words("notes generate --all --format json"));
@@ -283,7 +306,7 @@ fn large() -> bool {
     let mut good = told("memory", long.memory as f64 / 1024.0, "MiB", 64.0);
     let many = scratch.path().join("many");
     std::fs::create_dir(&many).unwrap();
-    made(&many, 100_000, 12_000, &ordinary);
+    made(&many, 100_000, 12_000, 1, &ordinary);
     good &= repository(&many, false, &[]);
     good
 }
@@ -304,7 +327,10 @@ fn main() -> ExitCode {
     }
     if named.is_empty() {
         let scratch = tempfile::tempdir().unwrap();
-        made(scratch.path(), 31_000, 2_000, &ordinary);
+        made(scratch.path(), 31_000, 2_000, 1, &ordinary);
+        good &= repository(scratch.path(), false, &cliffs);
+        let scratch = tempfile::tempdir().unwrap();
+        made(scratch.path(), 40_000, 1_000, 4, &long);
         good &= repository(scratch.path(), false, &cliffs);
         good &= large();
     }

@@ -4,6 +4,8 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::entry::{Entry, helpers};
 use super::ownership::{Mark, attribute};
 use super::relation::find;
@@ -153,6 +155,14 @@ impl History {
     /// One commit.
     pub fn commit(&self, id: CommitId) -> Option<&Commit> {
         self.commits.get(*self.index.get(&id)? as usize)
+    }
+
+    /// When the newest commit was made whose parents are not here: where dates follow ancestry, what is younger is here
+    /// with all that has it behind it. `None` where nothing is missing.
+    pub fn begins(&self) -> Option<Timestamp> {
+        let commits = (0..).zip(&self.commits);
+        let cut = commits.filter(|(at, commit)| self.parents(*at).len() < commit.parents.len());
+        cut.map(|(_, commit)| commit.time).max()
     }
 
     /// The release tags of a commit, lowest version first.
@@ -377,6 +387,14 @@ mod tests {
             signed: false,
         };
         steps.iter().enumerate().map(commit).collect()
+    }
+
+    #[test]
+    fn a_history_begins_where_parents_are_missing() {
+        let all = commits(&[vec![1], vec![1], vec![1]]);
+        assert_eq!(History::new(all.clone(), Vec::new()).begins(), None);
+        let cut = History::new(all[..2].to_vec(), Vec::new());
+        assert_eq!(cut.begins(), Some(Timestamp::UNIX_EPOCH));
     }
 
     const MAX: usize = 60;

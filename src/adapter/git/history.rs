@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{GitError, Repository, commit, oid, shallow};
 use crate::model::{Commit, CommitId, CommitMap, SignedCommit, TagFacts};
 
-/// Clocks of machines differ by less.
-const SKEW: SignedDuration = SignedDuration::from_hours(24);
+/// Clocks of machines differ by less: dates run against ancestry by no more.
+pub const SKEW: SignedDuration = SignedDuration::from_hours(24);
 /// As many commits behind the last one that is wanted are read before the dates are believed.
 const PAST_THE_END: usize = 1000;
 
@@ -289,7 +289,7 @@ mod tests {
 
     use super::*;
 
-    /// A repository of commits without files. Those behind others are older.
+    /// A repository of commits without files. Those behind others are older, by more than clocks differ.
     struct Made {
         _directory: tempfile::TempDir,
         repository: Repository,
@@ -308,7 +308,7 @@ mod tests {
             let behind: BTreeSet<usize> =
                 steps[at].iter().map(|step| at + step).filter(|at| *at < count).collect();
             let lines: String = behind.iter().map(|at| format!("parent {}\n", ids[*at])).collect();
-            let who = format!("A <a@x> {} +0000", 1_700_000_000 - 60 * at);
+            let who = format!("A <a@x> {} +0000", 1_700_000_000 - 100_000 * at);
             let text = format!("tree {tree}\n{lines}author {who}\ncommitter {who}\n\nfeat: {at}\n");
             ids[at] = super::super::commit_id(odb.write(ObjectType::Commit, text.as_bytes()).unwrap());
             parents[at] = behind.into_iter().collect();
@@ -386,6 +386,25 @@ mod tests {
                 }
                 Err(error) => prop_assert!(false, "{error}"),
             }
+        }
+
+        #[test]
+        fn what_is_young_is_there_and_little_else(
+            steps in proptest::collection::vec(proptest::collection::vec(1usize..9, 1..4), 1..50),
+            back in 0usize..50,
+        ) {
+            let made = make(&steps);
+            let all = made.repository.history(&made.ids[..1]).unwrap();
+            let moment = all[back % all.len()].time;
+            let part = made.repository.history_back_to(made.ids[0], moment).unwrap();
+            let young = |commits: &[Commit]| -> Vec<CommitId> {
+                commits.iter().filter(|commit| commit.time >= moment).map(|commit| commit.id).collect()
+            };
+            prop_assert_eq!(young(&part), young(&all));
+            // Parents are read with the young, and theirs may be as old as clocks differ.
+            prop_assert!(part.iter().all(|commit| young(&part).contains(&commit.id)
+                || part.iter().any(|child| child.parents.contains(&commit.id)
+                    && child.time >= moment.saturating_sub(SKEW).unwrap())));
         }
 
         #[test]

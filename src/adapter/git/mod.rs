@@ -14,6 +14,7 @@ mod shallow;
 mod tree;
 
 pub use error::GitError;
+pub use history::SKEW;
 pub use paths::{InvalidPattern, PathFilter, Paths};
 pub use tree::{FileKind, TreeFile};
 

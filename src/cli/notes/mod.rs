@@ -31,6 +31,7 @@ use super::Reply;
 use super::context::Context;
 use super::error::CliError;
 use super::project::Project;
+use crate::adapter::git::SKEW;
 use crate::diag::{Diagnostic, Severity, counted};
 use crate::model::{CommitId, Tag, TagFacts};
 use crate::notes::{
@@ -129,8 +130,15 @@ fn older<'a>(
     let young = RefCell::new(None::<(Timestamp, History)>);
     let all = OnceCell::<Option<History>>::new();
     move |digits| {
-        // Most of what is taken back is young.
-        if let Some(time) = project.repository.time_of(digits).filter(|_| all.get().is_none()) {
+        // Most of what is taken back is young. What a shallow clone has not may be young as well.
+        let time = project.repository.time_of(digits);
+        if let Some(time) = time.filter(|_| all.get().is_none() && !project.repository.is_shallow()) {
+            let before = time.saturating_sub(SKEW).unwrap_or(time);
+            if history.begins().is_none_or(|begins| begins < before)
+                && let Some(told) = found(history, digits)
+            {
+                return Some(told);
+            }
             let mut young = young.borrow_mut();
             if young.as_ref().is_none_or(|(since, _)| time < *since) {
                 // Whoever asks again is answered from twice as far back, so that nothing is read many times.

@@ -159,7 +159,7 @@ fn trailing_footers(lines: &[Line<'_>]) -> usize {
 
 /// The footers in the lines; paragraphs that belong to none of them are added to the slices of the body.
 fn footers<'a>(rest: &'a str, lines: &[Line<'a>], body: &mut Vec<&'a str>) -> Vec<Footer<'a>> {
-    let mut footers: Vec<Footer<'a>> = Vec::new();
+    let mut footers: Vec<Footer<'a>> = Vec::with_capacity(lines.len().min(8));
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         let end_of = |next: usize| lines.get(next).map_or(rest.len(), |line| line.start);
@@ -215,15 +215,27 @@ fn token(line: &str) -> Option<(&str, Separator, &str)> {
     if !line.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    let end = line.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || byte == b'-'))?;
+    let end = line.bytes().position(|byte| !TOKEN[usize::from(byte)])?;
     let (token, rest) = line.split_at(end);
     let (separator, value) = match rest.strip_prefix(": ") {
         Some(value) => (Separator::Colon, value),
         None => (Separator::Hash, rest.strip_prefix(" #")?),
     };
     let gap = separator == Separator::Hash && value.starts_with(' ');
-    (!value.trim().is_empty() && !gap).then_some((token, separator, value))
+    let empty = value.chars().all(char::is_whitespace);
+    (!empty && !gap).then_some((token, separator, value))
 }
+
+/// What tokens are made of.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-';
+        byte += 1;
+    }
+    table
+};
 
 /// Clauses 12 and 16. The value may begin on the next line.
 fn breaking_value(line: &str) -> Option<(&str, &str)> {
