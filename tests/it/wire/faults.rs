@@ -311,3 +311,17 @@ fn content_that_is_not_what_was_announced_is_not_stored() {
     }
     assert_eq!(host.stored("a").blobs.len(), 0);
 }
+
+#[test]
+fn a_manifest_that_a_host_confuses_with_another_is_sent_once_more() {
+    const CONFUSED: &str = r#"{"errors":[{"code":"DIGEST_INVALID"}]}"#;
+    let bytes = br#"{"schemaVersion":2,"layers":[]}"#.to_vec();
+    let manifest = Manifest::of(media_type::MANIFEST, bytes);
+    for (times, ends_well) in [(1, true), (2, false)] {
+        let host = TestRegistry::start(Options { checks_named: false, ..Options::default() });
+        host.fail("PUT", "manifests", times, Fault::Answer(400, "Content-Type: application/json", CONFUSED));
+        let put = wait(host.open("a").put(&manifest, &[]));
+        assert_eq!(put.is_ok(), ends_well, "{put:?}");
+        assert_eq!(host.log().len(), 2);
+    }
+}

@@ -13,6 +13,7 @@ use super::HttpRegistry;
 use super::answer::{length, text};
 use super::redirect::{follow, same_origin};
 use super::send::{Ask, Place, Reply};
+use super::upload::is_digest;
 use crate::adapter::http::shown;
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, json_of, media_type};
 use crate::model::{Digest, DigestAlgorithm, is_image_tag};
@@ -232,7 +233,12 @@ impl HttpRegistry {
         let ask = Ask::below(Method::PUT, format!("manifests/{name}{query}"))
             .header("content-type", media_type)
             .body(Bytes::copy_from_slice(bytes));
-        let reply = match self.send(&ask).await {
+        let mut sent = self.send(&ask).await;
+        // What is sent was checked against its digest. A host says this when somebody else sends the same at the same time.
+        if sent.as_ref().is_err_and(is_digest) && digest.algorithm() == DigestAlgorithm::Sha256 {
+            sent = self.send(&ask).await;
+        }
+        let reply = match sent {
             Ok(Some(reply)) => reply,
             Ok(None) => return Err(RegistryError::NotStored { digest }),
             Err(error) => return Err(self.named_missing(digest, bytes, error)),

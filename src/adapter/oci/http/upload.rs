@@ -441,7 +441,7 @@ fn too_much(error: &RegistryError) -> bool {
 }
 
 /// Whether the host counts other bytes than those of the digest.
-fn is_digest(error: &RegistryError) -> bool {
+pub(super) fn is_digest(error: &RegistryError) -> bool {
     let RegistryError::Answered { exchange, .. } = error else { return false };
     exchange.code.as_deref() == Some("DIGEST_INVALID")
 }
