@@ -270,6 +270,9 @@ fn a_host_that_nobody_vouches_for_is_not_spoken_to() {
             client.read_exact(&mut [0; 100]).unwrap();
             let text = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n";
             client.write_all(text).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            // Until the other side has gone, however it goes.
+            drop(std::io::copy(&mut client, &mut std::io::sink()));
         }
     });
     let case = Case::new("no TLS").public("registry.test:443", &address);

@@ -140,7 +140,12 @@ fn serve(
         }
         let Some(to) = to else {
             match manner {
-                Manner::Says(text) => return client.write_all(text.as_bytes()),
+                Manner::Says(text) => {
+                    client.write_all(text.as_bytes())?;
+                    client.shutdown(std::net::Shutdown::Write)?;
+                    // What is not read would end the connection in another way, or not, as it comes.
+                    return io::copy(&mut from_client, &mut io::sink()).map(drop);
+                }
                 Manner::Leads(_) => {
                     return client.write_all(b"HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n");
                 }
