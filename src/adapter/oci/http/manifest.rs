@@ -14,7 +14,7 @@ use super::answer::{length, text};
 use super::redirect::{follow, same_origin};
 use super::send::{Ask, Place, Reply};
 use super::upload::is_digest;
-use crate::adapter::http::shown;
+use crate::adapter::http::{Tries, shown};
 use crate::format::oci::{Descriptor, Document, MANIFEST_LIMIT, json_of, media_type};
 use crate::model::{Digest, DigestAlgorithm, is_image_tag};
 use crate::port::{Fault, Manifest, Put, RegistryError, Unlisted};
@@ -235,7 +235,11 @@ impl HttpRegistry {
             .body(Bytes::copy_from_slice(bytes));
         let mut sent = self.send(&ask).await;
         // What is sent was checked against its digest. A host says this when somebody else sends the same at the same time.
-        if sent.as_ref().is_err_and(is_digest) && digest.algorithm() == DigestAlgorithm::Sha256 {
+        if let Err(error) = &sent
+            && is_digest(error)
+            && digest.algorithm() == DigestAlgorithm::Sha256
+            && self.pause(&mut Tries::default(), error, None).await
+        {
             sent = self.send(&ask).await;
         }
         let reply = match sent {
