@@ -1,5 +1,5 @@
 //! What a forge knows about commits: the account of an author and the pull request that brought a commit. Every kind of
-//! forge is a file with the requests and the answers, [`api::Api`]; who is asked, and with which token, stands in [`source`];
+//! forge is a file with the requests and the answers, `api::Api`; who is asked, and with which token, stands in `source`;
 //! here is asked, two requests at a time. Nothing here is needed for notes; whatever fails leaves commits unknown, with the
 //! reason.
 //!
