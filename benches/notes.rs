@@ -172,6 +172,10 @@ fn against(path: &Path, cliff: &Path, plain: bool, ours: &Cost) -> bool {
     let shell = ["-c".to_owned(), limited, cliff.display().to_string()];
     let arguments: Vec<String> = shell.into_iter().chain(words(&line)).collect();
     let (first, ended) = tried(Path::new("sh"), path, &arguments);
+    if !ended && first.cpu < f64::from(PATIENCE - 10) * 1e3 {
+        println!("  {} fails here", cliff.display());
+        return true;
+    }
     if !ended {
         println!("  {} is stopped after {:.0} s", cliff.display(), first.cpu / 1e3);
     }
