@@ -9,8 +9,8 @@
 //!
 //! Repositories are named as arguments, or in `KYKLOS_BENCH_REPOSITORIES` separated by `:`; only git is needed, and they
 //! are only read. Their tags are read as `v{version}`, or as `{version}` after `,plain`. `KYKLOS_BENCH_CLIFF` names
-//! git-cliff executables, separated by `:`, that must be slower and take more memory; one that takes longer than two minutes is
-//! stopped there. In a path with `electron` in it more is asked.
+//! git-cliff executables, separated by `:`, that must be slower and take more memory; one that takes longer than
+//! two minutes is stopped as soon as the answer is certain. In a path with `electron` in it more is asked.
 //! Figures are medians of CPU time (user and system) and the greatest resident memory of the child, each with its goal
 //! behind it; a goal that is missed ends the program with 1.
 #![expect(
@@ -33,7 +33,7 @@ const ROUNDS: usize = 5;
 /// What `git log` prints of each commit: what notes are made of.
 const FIELDS: &str = "--format=%H%x00%an%x00%ae%x00%at%x00%ct%x00%P%x00%B";
 
-/// Seconds of CPU time that another program gets.
+/// Seconds of CPU time that another program gets at least.
 const PATIENCE: u32 = 120;
 
 /// One run of a program.
@@ -160,7 +160,7 @@ fn repository(path: &Path, plain: bool, cliffs: &[PathBuf]) -> bool {
     good
 }
 
-/// A whole changelog by git-cliff, once when it takes long, and no longer than [`PATIENCE`].
+/// A whole changelog by git-cliff, once when it takes long, and no longer than is needed to know.
 fn against(path: &Path, cliff: &Path, plain: bool, ours: &Cost) -> bool {
     let scratch = tempfile::tempdir().unwrap();
     let config = scratch.path().join("cliff.toml");
@@ -168,18 +168,6 @@ fn against(path: &Path, cliff: &Path, plain: bool, ours: &Cost) -> bool {
     std::fs::write(&config, format!("[git]\ntag_pattern = \"{pattern}\"\n[remote]\noffline = true\n"))
         .unwrap();
     let line = format!("--offline --config {} --output /dev/null", config.display());
-    let limited = format!("ulimit -t {PATIENCE}; exec \"$0\" \"$@\"");
-    let shell = ["-c".to_owned(), limited, cliff.display().to_string()];
-    let arguments: Vec<String> = shell.into_iter().chain(words(&line)).collect();
-    let (first, ended) = tried(Path::new("sh"), path, &arguments);
-    if !ended && first.cpu < f64::from(PATIENCE - 10) * 1e3 {
-        println!("  {} fails here", cliff.display());
-        return true;
-    }
-    if !ended {
-        println!("  {} is stopped after {:.0} s", cliff.display(), first.cpu / 1e3);
-    }
-    let cost = if first.cpu > 5000.0 { first } else { medians(path, &[(Path::new("sh"), arguments)])[0] };
     // Executables lie in a directory that is called like the version, or in one below it.
     let names = cliff.ancestors().skip(1).take(2).filter_map(Path::file_name);
     let mut names = names.map(|name| name.to_string_lossy().into_owned());
@@ -187,10 +175,23 @@ fn against(path: &Path, cliff: &Path, plain: bool, ours: &Cost) -> bool {
     let electron = path.components().any(|part| part.as_os_str().to_string_lossy().contains("electron"));
     let limit = match (electron, version.contains("2.12."), version.contains("2.14.")) {
         (true, true, _) => 1.0 / 4.0,
-        // It is stopped when that is certain.
         (true, _, true) => 1.0 / 500.0,
         _ => 1.0,
     };
+    // It is stopped when the answer is certain.
+    let patience = f64::from(PATIENCE).max(ours.cpu / 1e3 / limit + 1.0).ceil();
+    let limited = format!("ulimit -t {patience}; exec \"$0\" \"$@\"");
+    let shell = ["-c".to_owned(), limited, cliff.display().to_string()];
+    let arguments: Vec<String> = shell.into_iter().chain(words(&line)).collect();
+    let (first, ended) = tried(Path::new("sh"), path, &arguments);
+    if !ended && first.cpu < (patience - 10.0) * 1e3 {
+        println!("  {} fails here", cliff.display());
+        return true;
+    }
+    if !ended {
+        println!("  {} is stopped after {:.0} s", cliff.display(), first.cpu / 1e3);
+    }
+    let cost = if first.cpu > 5000.0 { first } else { medians(path, &[(Path::new("sh"), arguments)])[0] };
     let mut good = told(&format!("ours / git-cliff {version}, CPU"), ours.cpu / cost.cpu, "x", limit);
     if ended {
         #[expect(clippy::cast_precision_loss, reason = "kibibytes")]
