@@ -4,6 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
 use crate::format::oci::{Descriptor, ImageIndex, media_type};
 use crate::model::Digest;
 use crate::port::Manifest;
@@ -25,11 +28,7 @@ pub(super) struct List {
 impl List {
     /// Whether an entry is in the list with the type and the annotations of its manifest.
     pub(super) fn holds(&self, entry: &Descriptor) -> bool {
-        self.index.manifests.iter().any(|listed| {
-            listed.digest == entry.digest
-                && listed.artifact_type == entry.artifact_type
-                && listed.annotations == entry.annotations
-        })
+        self.index.manifests.iter().any(|listed| is(listed, entry))
     }
 }
 
@@ -43,20 +42,19 @@ pub(super) fn with(list: Option<&List>, entries: &[Descriptor]) -> serde_json::R
     }
     let listed = &list.index.manifests;
     let bytes = &list.manifest.bytes;
-    let Some(written) = Written::find(bytes).filter(|written| written.entries.len() == listed.len()) else {
-        // It says that it lists manifests in a way that is not looked for here.
-        let index = ImageIndex { manifests: merged(listed, entries), ..list.index.clone() };
+    let Some(written) = Written::find(bytes)? else {
+        let index = ImageIndex { manifests: new(entries).manifests, ..list.index.clone() };
         return Ok(Some(Manifest::of(&index.media_type, serde_json::to_vec(&index)?)));
     };
     let mut text = Vec::with_capacity(bytes.len() + 512 * entries.len());
     text.extend_from_slice(&bytes[..written.inside.start]);
-    for (position, entry) in merged(listed, entries).iter().enumerate() {
-        if position > 0 {
+    for (at, piece) in merged(listed, entries).enumerate() {
+        if at > 0 {
             text.push(b',');
         }
-        match listed.iter().position(|one| one == entry) {
-            Some(position) => text.extend_from_slice(&bytes[written.entries[position].clone()]),
-            None => serde_json::to_writer(&mut text, entry)?,
+        match piece {
+            Piece::There(position) => text.extend_from_slice(&bytes[written.entries[position].clone()]),
+            Piece::Ours(entry) => serde_json::to_writer(&mut text, entry)?,
         }
     }
     text.extend_from_slice(&bytes[written.inside.end..]);
@@ -64,78 +62,74 @@ pub(super) fn with(list: Option<&List>, entries: &[Descriptor]) -> serde_json::R
 }
 
 fn new(entries: &[Descriptor]) -> ImageIndex {
+    let mut seen = BTreeSet::new();
     ImageIndex {
         schema_version: 2,
         media_type: media_type::INDEX.to_owned(),
         artifact_type: None,
-        manifests: merged(&[], entries),
+        manifests: entries.iter().filter(|entry| seen.insert(entry.digest)).cloned().collect(),
         subject: None,
         annotations: BTreeMap::new(),
     }
 }
 
-/// What is listed, put right where it is of this run, then what is missing.
-fn merged(listed: &[Descriptor], entries: &[Descriptor]) -> Vec<Descriptor> {
-    let right = |one: &Descriptor| {
-        let better = entries.iter().find(|entry| {
-            entry.digest == one.digest
-                && (entry.artifact_type != one.artifact_type || entry.annotations != one.annotations)
-        });
-        better.unwrap_or(one).clone()
-    };
-    let mut seen = BTreeSet::new();
-    let all = listed.iter().map(right).chain(entries.iter().cloned());
-    all.filter(|entry| seen.insert(entry.digest)).collect()
+/// An entry of the list as it should be.
+enum Piece<'a> {
+    /// One that is there, by its position.
+    There(usize),
+    /// One of this run.
+    Ours(&'a Descriptor),
 }
 
-/// Where in a JSON object the entries of `manifests` are.
+/// What is listed, put right where it is of this run, then what is missing.
+fn merged<'a>(listed: &'a [Descriptor], entries: &'a [Descriptor]) -> impl Iterator<Item = Piece<'a>> {
+    let there = listed.iter().enumerate().map(|(at, one)| {
+        let better = entries.iter().find(|entry| entry.digest == one.digest && !is(one, entry));
+        (one.digest, better.map_or(Piece::There(at), Piece::Ours))
+    });
+    let ours = entries.iter().map(|entry| (entry.digest, Piece::Ours(entry)));
+    let mut seen = BTreeSet::new();
+    there.chain(ours).filter(move |(digest, _)| seen.insert(*digest)).map(|(_, piece)| piece)
+}
+
+/// Whether a listed entry is of a manifest, with its type and its annotations.
+fn is(listed: &Descriptor, entry: &Descriptor) -> bool {
+    listed.digest == entry.digest
+        && listed.artifact_type == entry.artifact_type
+        && listed.annotations == entry.annotations
+}
+
+/// Where in the text of a list its entries are, with the blanks around them.
 struct Written {
-    /// What is between its brackets.
+    /// What is between the brackets.
     inside: Range<usize>,
     entries: Vec<Range<usize>>,
 }
 
+#[derive(Deserialize)]
+struct Fields<'text> {
+    #[serde(borrow)]
+    manifests: Option<&'text RawValue>,
+}
+
 impl Written {
-    /// The text must be valid JSON.
-    fn find(text: &[u8]) -> Option<Self> {
-        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-        let mut string = 0..0;
-        let mut named = false;
-        let mut open = None;
-        let mut entries = Vec::new();
-        for (at, byte) in text.iter().enumerate() {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if in_string => escaped = true,
-                b'"' => {
-                    in_string = !in_string;
-                    if in_string { string.start = at + 1 } else { string.end = at }
-                }
-                _ if in_string => {}
-                b':' if depth == 1 => named = text.get(string.clone()) == Some(b"manifests"),
-                b'[' | b'{' => {
-                    depth += 1;
-                    if depth == 2 && named && *byte == b'[' {
-                        open = Some(at + 1);
-                        entries.push(at + 1..at + 1);
-                    }
-                }
-                b',' if depth == 2 && open.is_some() => {
-                    entries.last_mut()?.end = at;
-                    entries.push(at + 1..at + 1);
-                }
-                b']' if depth == 2 && open.is_some() => {
-                    entries.last_mut()?.end = at;
-                    if text[open?..at].trim_ascii().is_empty() {
-                        entries.clear();
-                    }
-                    return Some(Self { inside: open?..at, entries });
-                }
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
+    /// `None` when there is no list in it.
+    fn find(text: &[u8]) -> serde_json::Result<Option<Self>> {
+        let start = |part: &RawValue| part.get().as_ptr() as usize - text.as_ptr() as usize;
+        let Fields { manifests } = serde_json::from_slice(text)?;
+        let Some(manifests) = manifests else { return Ok(None) };
+        let inside = start(manifests) + 1..start(manifests) + manifests.get().len() - 1;
+        let found: Vec<&RawValue> = serde_json::from_str(manifests.get())?;
+        let mut from = inside.start;
+        let mut entries = Vec::with_capacity(found.len());
+        for entry in found {
+            let behind = start(entry) + entry.get().len();
+            // Behind an entry are blanks, then a comma or the bracket.
+            let blanks = text[behind..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            entries.push(from..behind + blanks);
+            from = behind + blanks + 1;
         }
-        None
+        Ok(Some(Self { inside, entries }))
     }
 }
 
@@ -197,12 +191,13 @@ mod tests {
         let expected =
             format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, serde_json::to_string(&ours).unwrap());
         assert_eq!(text(&after), expected);
-        // A name that is written in another way is not looked for, but nothing goes wrong.
-        let other = read(
-            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","m\u0061nifests":[]}"#,
-        );
-        let after = with(Some(&other), std::slice::from_ref(&ours)).unwrap().unwrap();
-        assert_eq!(read(text(&after)).index.manifests, [ours]);
+        // A name that is written in another way, a list that is none and one that is not there.
+        for other in [r#","m\u0061nifests":[]"#, r#","manifests":null"#, ""] {
+            let index = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json""#;
+            let other = read(&format!("{index}{other}}}"));
+            let after = with(Some(&other), std::slice::from_ref(&ours)).unwrap().unwrap();
+            assert_eq!(read(text(&after)).index.manifests, std::slice::from_ref(&ours));
+        }
     }
 
     proptest! {
