@@ -172,7 +172,7 @@ pub struct InvalidCommitId {
 }
 
 /// A name and an e-mail address as git recorded them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Person {
     /// The name.
     pub name: String,

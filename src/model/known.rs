@@ -20,8 +20,7 @@ pub struct UnknownCommit {
 impl UnknownCommit {
     /// A commit of which nothing is known.
     pub fn all(id: CommitId) -> Self {
-        let author = Person { name: String::new(), email: String::new() };
-        Self { id, pull_request: true, account: true, author }
+        Self { id, pull_request: true, account: true, author: Person::default() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::enrich::AddressOf;
 use super::people::login;
 use super::release::ReleaseNotes;
-use crate::model::{CommitId, Person, UnknownCommit};
+use crate::model::{CommitId, UnknownCommit};
 
 /// The commits about which something is missing: the pull request of a line, or the account of somebody. One commit is
 /// enough for an account.
@@ -14,8 +14,7 @@ pub fn wanted(releases: &[ReleaseNotes], author: &AddressOf<'_>) -> Vec<UnknownC
     let mut seen: HashSet<CommitId> = HashSet::new();
     let mut accounts: HashSet<String> = HashSet::new();
     let mut ask = |id: CommitId, pull_request: bool| {
-        let nobody = || Person { name: String::new(), email: String::new() };
-        let author = author(id).unwrap_or_else(nobody);
+        let author = author(id).unwrap_or_default();
         let unknown = !author.email.is_empty() && login(&author.email).is_none();
         let account = unknown && !accounts.contains(&author.email.to_lowercase());
         if (pull_request || account) && seen.insert(id) {

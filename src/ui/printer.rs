@@ -146,7 +146,7 @@ impl Printer {
             bar.enable_steady_tick(QUIET_WAIT);
             bar
         });
-        bar.set_message(text.replace(char::is_control, " "));
+        bar.set_message(clean(text).replace(['\n', '\t'], " "));
     }
 
     fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {

@@ -12,7 +12,7 @@ use super::azure::Azure;
 use super::gitea::Gitea;
 use super::github::GitHub;
 use super::gitlab::GitLab;
-use crate::adapter::http::{is_loopback, shown};
+use crate::adapter::http::{host_of, is_loopback, shown};
 use crate::diag::{Hint, Kind};
 use crate::model::Origin;
 
@@ -212,13 +212,8 @@ impl Source {
 
     /// The host that is asked, with its port.
     pub fn host(&self) -> String {
-        host(&self.place.api)
+        host_of(&self.place.api)
     }
-}
-
-fn host(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
 /// Names of files and addresses are made of these.
@@ -255,7 +250,7 @@ fn token(
             // Tokens of a job are for the server that runs it.
             "CI_JOB_TOKEN" => named == Some("CI_API_V4_URL"),
             "GITHUB_TOKEN" if forge == Forge::Gitea => named == Some("GITHUB_API_URL"),
-            _ => named.is_some() || host(api) == *home,
+            _ => named.is_some() || host_of(api) == *home,
         };
         if !allowed {
             let server = match *name {
@@ -266,7 +261,7 @@ fn token(
             // A collection is more than the address that is asked.
             let value = if forge == Forge::Azure { "https://HOST/COLLECTION".to_owned() } else { shown(api) };
             withheld.get_or_insert_with(|| {
-                format!("{name} is not sent to {} without {server}={value}", host(api))
+                format!("{name} is not sent to {} without {server}={value}", host_of(api))
             });
             continue;
         }

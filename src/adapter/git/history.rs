@@ -67,8 +67,8 @@ impl Repository {
     }
 
     /// Like [`Repository::history`], and reads no further than what the tip has and neither the end nor a released
-    /// commit has: the other commits that come along are the edge of it, which may be without messages. Where dates run against ancestry by more than
-    /// a day everything is read. A shallow clone is enough when it ends behind all of that.
+    /// commit has: the other commits that come along are the edge of it, which may be without messages. Where dates run
+    /// against ancestry by more than a day everything is read. A shallow clone is enough when it ends behind all of that.
     pub fn history_since(
         &self,
         tip: CommitId,

@@ -10,7 +10,7 @@ mod redact;
 
 pub use patience::{Patience, Tries, retry_after};
 pub use proxies::Proxies;
-pub use redact::{cause, reason, scrub, shown};
+pub use redact::{cause, host_of, reason, scrub, shown};
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::OnceLock;
@@ -107,7 +107,7 @@ impl Http {
 
     /// Host and port of the proxy on the way to a URL.
     pub fn proxy(&self, url: &Url) -> Option<String> {
-        self.settings.proxies.of(url).map(proxies::shown)
+        self.settings.proxies.of(url).map(host_of)
     }
 
     /// Whether certificate authorities were named.
@@ -118,9 +118,7 @@ impl Http {
     /// The client for a URL.
     pub fn client(&self, url: &Url) -> Result<&Client, HttpError> {
         if self.settings.offline {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            let host = format!("{}{port}", url.host_str().unwrap_or_default());
-            return Err(HttpError::Offline { host });
+            return Err(HttpError::Offline { host: host_of(url) });
         }
         let (secure, proxy) = (url.scheme() == "https", self.settings.proxies.of(url));
         let slot = &self.clients[usize::from(secure) * 2 + usize::from(proxy.is_some())];

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::{HttpError, is_loopback};
+use super::{HttpError, host_of, is_loopback};
 
 /// The proxies of an environment, and what is reached without them.
 #[derive(Clone, Default)]
@@ -20,7 +20,7 @@ pub struct Proxies {
 impl std::fmt::Debug for Proxies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { http, https, direct } = self;
-        let named = |proxy: &Option<Url>| proxy.as_ref().map(shown);
+        let named = |proxy: &Option<Url>| proxy.as_ref().map(host_of);
         f.debug_struct("Proxies")
             .field("http", &named(http))
             .field("https", &named(https))
@@ -84,12 +84,6 @@ impl Proxies {
             _ => self.http.as_ref(),
         }
     }
-}
-
-/// Host and port of a proxy, without its login.
-pub(super) fn shown(proxy: &Url) -> String {
-    let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}{port}", proxy.host_str().unwrap_or_default())
 }
 
 /// Without a scheme it is `http`, as everybody takes it.
@@ -200,7 +194,7 @@ mod tests {
         }
         let known = proxies(&[("ALL_PROXY", "http://user:secret@a:8080")]).unwrap();
         assert!(!format!("{known:?}").contains("secret"));
-        assert_eq!(shown(known.of(&"https://x.y/".parse().unwrap()).unwrap()), "a:8080");
+        assert_eq!(host_of(known.of(&"https://x.y/".parse().unwrap()).unwrap()), "a:8080");
     }
 
     #[test]

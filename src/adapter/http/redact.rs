@@ -34,8 +34,6 @@ const LONGEST: usize = 400;
 /// Scheme, host and path of a URL: queries hold signatures and tokens, user information is one. The name of an upload
 /// session is left out as well: who knows it may go on with the upload at some hosts.
 pub fn shown(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let path = match url.path().split_once(SESSIONS) {
         Some((before, session)) if !session.is_empty() => format!("{before}{SESSIONS}…"),
         _ => url.path().to_owned(),
@@ -43,7 +41,13 @@ pub fn shown(url: &Url) -> String {
     let more = if path.len() > LONGEST { "…" } else { "" };
     // A path of a URL is ASCII, but for the sign above.
     let path: String = path.chars().take(LONGEST).collect();
-    format!("{}://{host}{port}{path}{more}", url.scheme())
+    format!("{}://{}{path}{more}", url.scheme(), host_of(url))
+}
+
+/// The host with its port, where that is not the usual one.
+pub fn host_of(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
 /// Why a request failed, without its URL: the cause that stands behind all others.

@@ -18,8 +18,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::line::Line;
-use super::redirect::host_of;
-use crate::adapter::http::{is_inward, is_loopback, shown};
+use crate::adapter::http::{host_of, is_inward, is_loopback, shown};
 use crate::format::challenge::{self, Challenge};
 use crate::format::docker_config::Credential;
 use crate::port::RegistryError;

@@ -14,9 +14,10 @@ use url::Url;
 
 use super::answer::{self, BodyError, LEAST, Refusal};
 use super::credentials::CredentialSources;
-use super::redirect::host_of;
 use super::traffic::{Event, Traffic};
-use crate::adapter::http::{Http, HttpError, Patience, Tries, cause, reason, retry_after, scrub, shown};
+use crate::adapter::http::{
+    Http, HttpError, Patience, Tries, cause, host_of, reason, retry_after, scrub, shown,
+};
 use crate::port::{Exchange, Fault, RegistryError, TlsFault};
 
 /// Something that is still to be said to a host when everything else is done.

@@ -6,7 +6,7 @@
 
 use url::{Origin, Url};
 
-use crate::adapter::http::{is_inward, is_loopback, shown};
+use crate::adapter::http::{host_of, is_inward, is_loopback, shown};
 use crate::port::RegistryError;
 
 /// Most redirects of one request.
@@ -36,12 +36,6 @@ pub(super) fn follow(home: &Url, from: &Url, location: &str) -> Result<Url, Regi
 pub(super) fn same_origin(home: &Url, url: &Url) -> bool {
     matches!((home.origin(), url.origin()), (Origin::Tuple(..), Origin::Tuple(..)))
         && home.origin() == url.origin()
-}
-
-/// The host with its port.
-pub(super) fn host_of(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
 #[cfg(test)]
